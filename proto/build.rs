@@ -28,10 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure()
-        .include_file("mod.rs")
-        .build_transport(true)
-        .compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure().include_file("mod.rs").build_transport(true).compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 
@@ -89,9 +86,7 @@ fn documented_fields(message: &prost_reflect::MessageDescriptor) -> Vec<u32> {
     message
         .fields()
         .filter(|field| {
-            info.location.iter().any(|location| {
-                location.path == field.path() && !location.leading_comments().trim().is_empty()
-            })
+            info.location.iter().any(|location| location.path == field.path() && !location.leading_comments().trim().is_empty())
         })
         .map(|field| field.number())
         .collect()

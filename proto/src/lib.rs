@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
-#[expect(clippy::all, clippy::unwrap_used, reason = "generated from the contract")]
+#[expect(clippy::all, reason = "generated from the contract")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 }

@@ -48,11 +48,7 @@ pub(super) fn wall_second(at: Timestamp) -> i64 {
 
 /// The instant of a wall second; beyond the last instant there is, that one.
 pub(super) fn instant(wall_second: i64) -> Timestamp {
-    Timestamp::from_second(wall_second - OFFSET).unwrap_or(if wall_second < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    })
+    Timestamp::from_second(wall_second - OFFSET).unwrap_or(if wall_second < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// Days since 1970-01-01.

@@ -30,15 +30,8 @@ impl fmt::Display for Interval {
 }
 
 /// Reads `HH:MM[:SS]-HH:MM[:SS]` texts and puts them in order. `place` is the weekday or date they were written for.
-pub(super) fn read(
-    layer: &str,
-    place: &str,
-    texts: &[String],
-) -> Result<Vec<Interval>, CalendarError> {
-    let mut hours = texts
-        .iter()
-        .map(|text| interval(layer, place, text))
-        .collect::<Result<Vec<_>, _>>()?;
+pub(super) fn read(layer: &str, place: &str, texts: &[String]) -> Result<Vec<Interval>, CalendarError> {
+    let mut hours = texts.iter().map(|text| interval(layer, place, text)).collect::<Result<Vec<_>, _>>()?;
     hours.sort();
     match hours.windows(2).find(|pair| pair[1].from < pair[0].to) {
         None => Ok(hours),
@@ -53,10 +46,7 @@ pub(super) fn read(
 
 fn interval(layer: &str, place: &str, text: &str) -> Result<Interval, CalendarError> {
     let named = || (layer.to_owned(), place.to_owned(), text.to_owned());
-    let Some((from, to)) = text
-        .split_once('-')
-        .and_then(|(from, to)| Some((second_of_day(from)?, second_of_day(to)?)))
-    else {
+    let Some((from, to)) = text.split_once('-').and_then(|(from, to)| Some((second_of_day(from)?, second_of_day(to)?))) else {
         let (layer, place, text) = named();
         return Err(CalendarError::Malformed { layer, place, text });
     };
@@ -75,17 +65,12 @@ fn interval(layer: &str, place: &str, text: &str) -> Result<Interval, CalendarEr
 fn second_of_day(text: &str) -> Option<u32> {
     let mut parts = text.split(':').map(|part| {
         let two_digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-        if two_digits {
-            part.parse::<u32>().ok()
-        } else {
-            None
-        }
+        if two_digits { part.parse::<u32>().ok() } else { None }
     });
     let hour = parts.next()??;
     let minute = parts.next()??;
     let second = parts.next().unwrap_or(Some(0))?;
-    (parts.next().is_none() && minute < 60 && second < 60)
-        .then_some(hour * 3_600 + minute * 60 + second)
+    (parts.next().is_none() && minute < 60 && second < 60).then_some(hour * 3_600 + minute * 60 + second)
 }
 
 pub(super) fn total(hours: &[Interval]) -> i64 {
@@ -94,10 +79,7 @@ pub(super) fn total(hours: &[Interval]) -> i64 {
 
 /// Working seconds of the day before `second_of_day`.
 pub(super) fn worked_by(hours: &[Interval], second_of_day: i64) -> i64 {
-    hours
-        .iter()
-        .map(|i| (second_of_day - i64::from(i.from)).clamp(0, i.seconds()))
-        .sum()
+    hours.iter().map(|i| (second_of_day - i64::from(i.from)).clamp(0, i.seconds())).sum()
 }
 
 /// The second of the day at which `worked` working seconds are done; `worked` is at least 1 and at most the day's total.

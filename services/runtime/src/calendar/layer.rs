@@ -31,9 +31,7 @@ pub struct Layer {
 
 impl Layer {
     pub fn from_json(text: &str) -> Result<Self, CalendarError> {
-        serde_json::from_str(text).map_err(|error| CalendarError::Json {
-            reason: error.to_string(),
-        })
+        serde_json::from_str(text).map_err(|error| CalendarError::Json { reason: error.to_string() })
     }
 }
 
@@ -62,14 +60,7 @@ impl Week {
     /// The same hours from Monday to Friday.
     pub fn weekdays<const N: usize>(hours: [&str; N]) -> Self {
         let hours = Some(hours.map(str::to_owned).to_vec());
-        Self {
-            mon: hours.clone(),
-            tue: hours.clone(),
-            wed: hours.clone(),
-            thu: hours.clone(),
-            fri: hours,
-            ..Self::default()
-        }
+        Self { mon: hours.clone(), tue: hours.clone(), wed: hours.clone(), thu: hours.clone(), fri: hours, ..Self::default() }
     }
 
     fn is_empty(&self) -> bool {
@@ -125,30 +116,13 @@ pub enum CalendarError {
     #[error("not a calendar layer: {reason}")]
     Json { reason: String },
     #[error("layer {layer}, {place}: {text:?} is not HH:MM[:SS]-HH:MM[:SS]")]
-    Malformed {
-        layer: String,
-        place: String,
-        text: String,
-    },
+    Malformed { layer: String, place: String, text: String },
     #[error("layer {layer}, {place}: {text} leaves the day")]
-    OutsideDay {
-        layer: String,
-        place: String,
-        text: String,
-    },
+    OutsideDay { layer: String, place: String, text: String },
     #[error("layer {layer}, {place}: {text} is empty")]
-    Empty {
-        layer: String,
-        place: String,
-        text: String,
-    },
+    Empty { layer: String, place: String, text: String },
     #[error("layer {layer}, {place}: {first} and {second} overlap")]
-    Overlap {
-        layer: String,
-        place: String,
-        first: String,
-        second: String,
-    },
+    Overlap { layer: String, place: String, first: String, second: String },
     #[error("layer {layer}: {text:?} is not a date")]
     BadDate { layer: String, text: String },
     #[error("layer {layer}: {date} is outside the calendar, 2018-12-31 to 2035-12-31")]

@@ -86,18 +86,12 @@ pub type Pause = (Timestamp, Option<Timestamp>);
 /// Pauses in order, those that touch or overlap made one, so that no second is forgiven twice. A pause that ends before it
 /// begins is none.
 pub(super) fn union(pauses: &[Pause]) -> Vec<Pause> {
-    let mut sorted: Vec<Pause> = pauses
-        .iter()
-        .copied()
-        .filter(|(from, to)| to.is_none_or(|to| to > *from))
-        .collect();
+    let mut sorted: Vec<Pause> = pauses.iter().copied().filter(|(from, to)| to.is_none_or(|to| to > *from)).collect();
     sorted.sort();
     let mut merged: Vec<Pause> = Vec::with_capacity(sorted.len());
     for (from, to) in sorted {
         match merged.last_mut() {
-            Some((_, end)) if end.is_none_or(|end| from <= end) => {
-                *end = end.zip(to).map(|(end, to)| end.max(to))
-            }
+            Some((_, end)) if end.is_none_or(|end| from <= end) => *end = end.zip(to).map(|(end, to)| end.max(to)),
             _ => merged.push((from, to)),
         }
     }

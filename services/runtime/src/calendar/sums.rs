@@ -29,30 +29,17 @@ impl Sums {
             sum += weight(day);
             prefix.push(sum);
         }
-        Self {
-            prefix,
-            week,
-            first,
-        }
+        Self { prefix, week, first }
     }
 
     /// Weight of all days before `day`, counted from `FIRST`: negative before it.
     pub(super) fn before(&self, day: i64) -> i64 {
-        if let Some(sum) = usize::try_from(day - self.first)
-            .ok()
-            .and_then(|i| self.prefix.get(i))
-        {
+        if let Some(sum) = usize::try_from(day - self.first).ok().and_then(|i| self.prefix.get(i)) {
             return *sum;
         }
-        let (edge, at_edge) = if day < self.first {
-            (self.first, 0)
-        } else {
-            self.end()
-        };
+        let (edge, at_edge) = if day < self.first { (self.first, 0) } else { self.end() };
         let days = day - edge;
-        let rest = (0..days.rem_euclid(7))
-            .map(|i| self.week[weekday(edge + i)])
-            .sum::<i64>();
+        let rest = (0..days.rem_euclid(7)).map(|i| self.week[weekday(edge + i)]).sum::<i64>();
         at_edge + days.div_euclid(7) * self.week_weight() + rest
     }
 
@@ -63,11 +50,7 @@ impl Sums {
             let i = self.prefix.partition_point(|sum| *sum < target) - 1;
             return (self.first + i as i64, target - self.prefix[i]);
         }
-        let (edge, at_edge) = if target < 1 {
-            (self.first, 0)
-        } else {
-            (end, at_end)
-        };
+        let (edge, at_edge) = if target < 1 { (self.first, 0) } else { (end, at_end) };
         let past = target - at_edge - 1;
         let mut day = edge + 7 * past.div_euclid(self.week_weight());
         let mut rest = past.rem_euclid(self.week_weight()) + 1;
@@ -91,9 +74,6 @@ impl Sums {
 /// Without the thousands of sums.
 impl fmt::Debug for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sums")
-            .field("week", &self.week)
-            .field("end", &self.end())
-            .finish_non_exhaustive()
+        f.debug_struct("Sums").field("week", &self.week).field("end", &self.end()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,31 @@
+# Drumtower. `make up` runs the whole platform here; `make test` runs its tests. Both install what is missing first and say so.
+
+CARGO ?= cargo
+# cargo-nextest when it is there; compiling it just for this would take longer than it saves.
+TEST = $(shell if $(CARGO) nextest --version >/dev/null 2>&1; then echo nextest run; else echo test; fi)
+
+.PHONY: help up test bench lint clean
+.DEFAULT_GOAL := help
+
+help: ## Says what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+up: ## Builds and runs everything: private PostgreSQL and Redis, all services, two demonstration districts (UP_FLAGS="--help")
+	@deploy/local/install.sh
+	$(CARGO) build --release --locked -p drumtower
+	@exec target/release/drumtower up $(UP_FLAGS)
+
+test: ## Runs all tests; they start their own PostgreSQL and Redis (TEST_FLAGS="-p drumtower-party")
+	@deploy/local/install.sh
+	$(CARGO) $(TEST) --locked $(if $(TEST_FLAGS),$(TEST_FLAGS),--workspace)
+
+bench: ## Runs the benchmarks
+	@deploy/local/install.sh
+	$(CARGO) bench --locked --workspace
+
+lint: ## Checks formatting, lints, the contract, licences, advisories and unused dependencies
+	@LINT_ONLY=1 .ci/run
+
+clean: ## Removes what was built and the installation in .drumtower with all its data
+	$(CARGO) clean
+	rm -rf "$$(readlink -f .drumtower/postgres 2>/dev/null || echo .drumtower/postgres)" .drumtower

@@ -1,0 +1,293 @@
+//! The only way to the database: a transaction of one district, made from a verified call. PostgreSQL proves the district again by
+//! row-level security; the transaction ends with the deadline of the call.
+
+use std::time::{Duration, Instant};
+
+use jiff_sqlx::ToSqlx as _;
+use secrecy::ExposeSecret as _;
+use sqlx::{
+    AssertSqlSafe, PgConnection, Postgres, QueryBuilder,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+use tonic::Response;
+
+use crate::{
+    call::{Actor, Call, Key},
+    config::Config,
+    fault::{Fault, unavailable},
+    log::NewEvent,
+    redis::Bell,
+};
+
+/// A service's database: its own schema, its own login role, which owns nothing.
+#[derive(Debug, Clone)]
+pub struct Db {
+    service: &'static str,
+    pool: PgPool,
+    sweep: PgPool,
+    bell: Bell,
+}
+
+impl Db {
+    /// Pools that connect when first used.
+    pub fn connect(config: &Config, service: &'static str, bell: Bell) -> Result<Self, Fault> {
+        let pool = pool(config, &format!("dt_{service}"), config.database.pool)?;
+        let sweep = pool_of_sweep(config, service)?;
+        Ok(Self { service, pool, sweep, bell })
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The bell that this database's commits ring.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// A transaction that reads. Dropping it is all it needs.
+    pub async fn read(&self, call: &Call) -> Result<TenantTx, Fault> {
+        self.begin(call, "BEGIN READ ONLY").await
+    }
+
+    /// A transaction that writes. Nothing stays unless it is committed with the answer.
+    pub async fn write(&self, call: &Call) -> Result<TenantTx, Fault> {
+        self.begin(call, "BEGIN").await
+    }
+
+    /// One round trip: begin, say the district, bound the time. The district is a number, so the text cannot be bent.
+    #[tracing::instrument(name = "db.begin", skip_all, fields(otel.kind = "client", db.system.name = "postgresql", tenant.id = call.tenant))]
+    async fn begin(&self, call: &Call, begin: &str) -> Result<TenantTx, Fault> {
+        let millis = call.remaining().as_millis().clamp(1, 30_000);
+        let mut conn = tokio::time::timeout(call.remaining(), self.pool.acquire()).await.map_err(|_| unavailable())??;
+        let text = format!("{begin}; SET LOCAL drumtower.tenant_id='{}'; SET LOCAL statement_timeout='{millis}'", call.tenant);
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *conn).await?;
+        Ok(TenantTx {
+            conn: Some(conn),
+            tenant: call.tenant,
+            service: self.service,
+            principal: principal(call),
+            actor: call.actor_name(),
+            traceparent: call.traceparent.clone(),
+            key: call.key.clone(),
+            now: call.now,
+            deadline: call.deadline,
+            events: Vec::new(),
+            bell: self.bell.clone(),
+        })
+    }
+
+    /// The answer that an earlier attempt with the same key committed: `Ok(None)` when there is none.
+    pub async fn answer_of(&self, call: &Call) -> Result<Option<([u8; 32], Vec<u8>)>, Fault> {
+        let Some(key) = &call.key else { return Ok(None) };
+        let mut tx = self.read(call).await?;
+        let row: Option<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("select hash, answer from request_key where tenant_id = $1 and principal = $2 and key = $3")
+                .bind(call.tenant)
+                .bind(principal(call))
+                .bind(&key.key)
+                .fetch_optional(tx.conn())
+                .await?;
+        Ok(row.and_then(|(hash, answer)| Some((hash.try_into().ok()?, answer))))
+    }
+
+    /// Districts that a sweep over all of them found, by a statement that reads only columns declared as swept.
+    pub async fn sweep(&self, statement: &'static str, at: jiff::Timestamp) -> Result<Vec<(i32, i64)>, Fault> {
+        Ok(sqlx::query_as(statement).bind(at.to_sqlx()).fetch_all(&self.sweep).await?)
+    }
+
+    /// Takes or renews a lease in the table of leases; the fencing number, or `None` while somebody else holds it.
+    pub async fn lease(&self, name: &str, holder: &str, now: jiff::Timestamp, length: Duration) -> Result<Option<i64>, Fault> {
+        let until = now + jiff::SignedDuration::try_from(length).unwrap_or(jiff::SignedDuration::from_secs(5));
+        let row: Option<(i64,)> = sqlx::query_as(
+            "insert into lease as held (name, holder, fence, until) values ($1, $2, 1, $4)
+             on conflict (name) do update set holder = excluded.holder, until = excluded.until,
+               fence = held.fence + case when held.holder = excluded.holder then 0 else 1 end
+             where held.holder = excluded.holder or held.until < $3
+             returning fence",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(now.to_sqlx())
+        .bind(until.to_sqlx())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(fence,)| fence))
+    }
+
+    /// The pool, for tables that belong to no district (leases, the list of districts). Named so that it stands out.
+    pub fn beyond_tenants(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+fn pool(config: &Config, role: &str, size: u32) -> Result<PgPool, Fault> {
+    let password = config.secret(role).map_err(|error| Fault::broken(error.to_string()))?;
+    let options: PgConnectOptions = config.database.url.parse::<PgConnectOptions>()?;
+    let options = options.username(role).password(password.expose_secret()).application_name(role);
+    Ok(PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(3))
+        // A ping on every acquire costs a third of a short read; a dead connection shows at BEGIN.
+        .test_before_acquire(false)
+        .connect_lazy_with(options))
+}
+
+fn pool_of_sweep(config: &Config, service: &str) -> Result<PgPool, Fault> {
+    pool(config, &format!("dt_{service}_sweep"), 2)
+}
+
+/// Whose idempotency keys these are.
+fn principal(call: &Call) -> String {
+    match &call.actor {
+        Actor::Nobody => format!("address:{}", call.address),
+        _ => call.actor_name(),
+    }
+}
+
+/// A transaction of one district.
+#[derive(Debug)]
+pub struct TenantTx {
+    conn: Option<PoolConnection<Postgres>>,
+    tenant: i32,
+    service: &'static str,
+    principal: String,
+    actor: String,
+    traceparent: String,
+    key: Option<Key>,
+    now: jiff::Timestamp,
+    deadline: Instant,
+    events: Vec<NewEvent>,
+    bell: Bell,
+}
+
+impl TenantTx {
+    /// The district, to bind as `$1` in every statement.
+    pub fn tenant(&self) -> i32 {
+        self.tenant
+    }
+
+    /// When the call arrived.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.now
+    }
+
+    /// The connection to run a statement on.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        self.conn.as_mut().expect("the connection is taken only when the transaction ends")
+    }
+
+    /// Says that something happened; written with the commit.
+    pub fn emit(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// Commits with the answer: events, the idempotency key with its answer, and the rows, together or not at all.
+    pub async fn commit<T: prost::Message>(self, answer: T) -> Result<Response<T>, Fault> {
+        let bytes = if self.key.is_some() { answer.encode_to_vec() } else { Vec::new() };
+        self.finish(&bytes).await?;
+        Ok(Response::new(answer))
+    }
+
+    /// Commits a worker's transaction, which nobody waits for.
+    pub async fn done(self) -> Result<(), Fault> {
+        self.finish(&[]).await
+    }
+
+    #[tracing::instrument(name = "db.commit", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"))]
+    async fn finish(mut self, answer: &[u8]) -> Result<(), Fault> {
+        self.write_key(answer).await?;
+        self.write_events().await?;
+        if Instant::now() >= self.deadline {
+            return Err(unavailable().into());
+        }
+        let committed = sqlx::raw_sql("COMMIT").execute(self.conn()).await;
+        let rings = !self.events.is_empty();
+        match committed {
+            // The connection broke with the COMMIT on its way: the outcome is unknown, the same key finds out.
+            Err(error) => {
+                tracing::warn!(error = %error, "the outcome of a commit is unknown");
+                if let Some(mut conn) = self.conn.take() {
+                    conn.close_on_drop();
+                }
+                Err(unavailable().into())
+            }
+            Ok(_) => {
+                drop(self.conn.take());
+                if rings {
+                    self.bell.ring(&format!("outbox:{}", self.service), self.tenant);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Another attempt that committed the same key first makes this one void.
+    async fn write_key(&mut self, answer: &[u8]) -> Result<(), Fault> {
+        let Some(key) = self.key.take() else { return Ok(()) };
+        let (tenant, principal, now) = (self.tenant, self.principal.clone(), self.now);
+        let written = sqlx::query(
+            "insert into request_key (tenant_id, principal, key, hash, answer, at) values ($1, $2, $3, $4, $5, $6)
+             on conflict (tenant_id, principal, key) do nothing",
+        )
+        .bind(tenant)
+        .bind(principal)
+        .bind(key.key)
+        .bind(key.hash.as_slice())
+        .bind(answer)
+        .bind(now.to_sqlx())
+        .execute(self.conn())
+        .await?;
+        if written.rows_affected() == 0 { Err(Fault::Repeated) } else { Ok(()) }
+    }
+
+    async fn write_events(&mut self) -> Result<(), Fault> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let (tenant, actor, now, traceparent) = (self.tenant, self.actor.clone(), self.now.to_sqlx(), self.traceparent.clone());
+        let mut insert = QueryBuilder::<Postgres>::new(
+            "insert into outbox (tenant_id, id, type, subject, version, payload, actor, at, traceparent, notify) ",
+        );
+        insert.push_values(&self.events, |mut row, event| {
+            row.push_bind(tenant)
+                .push_bind(event.id)
+                .push_bind(event.kind.as_ref())
+                .push_bind(event.subject.clone())
+                .push_bind(event.version)
+                .push_bind(event.payload.clone())
+                .push_bind(actor.clone())
+                .push_bind(event.at.map_or(now, |at| at.to_sqlx()))
+                .push_bind(traceparent.clone())
+                .push_bind(event.notify_text());
+        });
+        let statement = insert.build();
+        let conn = self.conn.as_mut().expect("the connection is taken only when the transaction ends");
+        statement.execute(&mut **conn).await?;
+        Ok(())
+    }
+}
+
+impl Drop for TenantTx {
+    /// A transaction that was not committed is rolled back off the caller's path. One that ran past its deadline may still have a
+    /// statement running: its connection is closed, not returned.
+    fn drop(&mut self) {
+        let Some(mut conn) = self.conn.take() else { return };
+        if Instant::now() >= self.deadline {
+            conn.close_on_drop();
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            conn.close_on_drop();
+            return;
+        };
+        runtime.spawn(async move {
+            let rolled_back = tokio::time::timeout(Duration::from_secs(3), sqlx::raw_sql("ROLLBACK").execute(&mut *conn)).await;
+            if !matches!(rolled_back, Ok(Ok(_))) {
+                conn.close_on_drop();
+            }
+        });
+    }
+}
