@@ -1,1 +1,54 @@
+//! Who people are, what they may do, how to reach them; the districts; the audit page over everybody's log.
 
+mod assignment;
+mod audit;
+mod notice;
+mod session;
+mod tenant;
+mod unit;
+mod user;
+
+use std::sync::Arc;
+
+use drumtower_proto::identity::{
+    assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer,
+    notice_service_server::NoticeServiceServer, session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer,
+    unit_service_server::UnitServiceServer, user_service_server::UserServiceServer,
+};
+use drumtower_runtime::{Config, Failure, Parts, log::consume, migrate, server};
+use tonic::service::Routes;
+
+pub use tenant::onboard::{NewTenant, Officer, onboard};
+
+/// The service's schema.
+pub const SCHEMA: migrate::Service =
+    migrate::Service { name: "identity", migrations: &[("0002_identity", include_str!("../migrations/0002_identity.sql"))] };
+
+/// Services whose events ask for notices, with the cursors' names.
+const TOLD_BY: [(&str, &str); 2] = [("ticketing", "notices of ticketing"), ("party", "notices of party")];
+
+/// Runs the service until the process is told to stop.
+pub async fn serve(config: Config) -> Result<(), Failure> {
+    server::run(config, "identity", async |parts| {
+        for (source, name) in TOLD_BY {
+            let consumer = notice::consume::Notices { source, name };
+            tokio::spawn(consume(consumer, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
+        }
+        routes(parts)
+    })
+    .await
+}
+
+/// The service's RPCs. The keys that verify people's tokens are known to this process without asking.
+pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
+    let signer = Arc::new(server::signer(&parts.config, "identity-tokens.key")?);
+    parts.people.replace([signer.public()]);
+    let (db, sealers, peers) = (parts.db.clone(), parts.sealers.clone(), parts.peers.clone());
+    Ok(Routes::new(SessionServiceServer::new(session::api::Sessions { db: db.clone(), sealers: sealers.clone(), signer }))
+        .add_service(UserServiceServer::new(user::api::Users { db: db.clone(), sealers, peers: peers.clone() }))
+        .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone() }))
+        .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))
+        .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
+        .add_service(NoticeServiceServer::new(notice::api::Inbox { db }))
+        .add_service(AuditServiceServer::new(audit::api::Audit { peers })))
+}

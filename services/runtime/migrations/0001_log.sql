@@ -83,3 +83,9 @@ create table lease (
   until timestamptz not null
 );
 comment on table lease is 'Who does what only one may do at a time. beyond tenants';
+
+create table data_key (
+  tenant_id int4 not null primary key,
+  salt bytea not null
+);
+comment on table data_key is 'Salt of the district''s data key; destroy it and everything sealed with it is gone.';

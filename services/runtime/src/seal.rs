@@ -2,17 +2,24 @@
 //! row, column or district does not open; and a blind index for equality. The district's key is derived from the installation's key
 //! and a random salt kept with the district: destroy the salt and everything sealed with it is gone, backups included.
 
+use std::{sync::Arc, time::Duration};
+
 use aes_gcm_siv::{
     Aes256GcmSiv, KeyInit as _, Nonce,
     aead::{Aead as _, Payload},
 };
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
+use moka::sync::Cache;
 use ring::rand::SecureRandom as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
-use crate::fault::Fault;
+use crate::{
+    call::Call,
+    db::{Db, TenantTx},
+    fault::Fault,
+};
 
 /// The installation's key.
 #[derive(Debug, Clone)]
@@ -29,6 +36,54 @@ impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sealer({})", self.tenant)
     }
+}
+
+/// The sealers of the districts, derived once each.
+#[derive(Debug, Clone)]
+pub struct Sealers {
+    kek: Kek,
+    known: Cache<i32, Arc<Sealer>>,
+}
+
+impl Sealers {
+    /// Over the installation's key.
+    pub fn new(kek: Kek) -> Self {
+        Self { kek, known: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build() }
+    }
+
+    /// The call's district's sealer; its salt is made the first time.
+    pub async fn of(&self, db: &Db, call: &Call) -> Result<Arc<Sealer>, Fault> {
+        if let Some(sealer) = self.known.get(&call.tenant) {
+            return Ok(sealer);
+        }
+        let own = Call::of_service(db.service(), call.tenant, call.now, call.remaining());
+        let salt = match read_salt(&mut db.read(&own).await?).await? {
+            Some(salt) => salt,
+            None => first_salt(db, &own).await?,
+        };
+        let sealer = Arc::new(self.kek.of_tenant(call.tenant, &salt)?);
+        self.known.insert(call.tenant, Arc::clone(&sealer));
+        Ok(sealer)
+    }
+}
+
+async fn read_salt(tx: &mut TenantTx) -> sqlx::Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> =
+        sqlx::query_as("select salt from data_key where tenant_id = $1").bind(tx.tenant()).fetch_optional(tx.conn()).await?;
+    Ok(row.map(|(salt,)| salt))
+}
+
+/// Two processes may come here at once: the first salt stays, both read it.
+async fn first_salt(db: &Db, own: &Call) -> Result<Vec<u8>, Fault> {
+    let mut tx = db.write(own).await?;
+    sqlx::query("insert into data_key (tenant_id, salt) values ($1, $2) on conflict (tenant_id) do nothing")
+        .bind(tx.tenant())
+        .bind(new_salt()?)
+        .execute(tx.conn())
+        .await?;
+    let salt = read_salt(&mut tx).await?.ok_or_else(|| Fault::broken("no data key"))?;
+    tx.done().await?;
+    Ok(salt)
 }
 
 /// Where a sealed value belongs.

@@ -25,7 +25,7 @@ use crate::{
     peers::Peers,
     redis::{Bell, Redis},
     revocation::Revocations,
-    seal::Kek,
+    seal::{Kek, Sealers},
     telemetry, token,
 };
 
@@ -52,8 +52,8 @@ pub struct Parts {
     pub cache: Cache,
     /// The other services.
     pub peers: Peers,
-    /// The installation's key.
-    pub kek: Kek,
+    /// What seals personal data, per district.
+    pub sealers: Sealers,
     /// Keys of people's tokens.
     pub people: Arc<token::Keys>,
     /// What was revoked.
@@ -78,7 +78,7 @@ impl Parts {
             db,
             cache: Cache::new(name, redis.clone()),
             peers,
-            kek: Kek::new(config.secret("kek")?).map_err(failure)?,
+            sealers: Sealers::new(Kek::new(config.secret("kek")?).map_err(failure)?),
             people: Arc::default(),
             revocations: Revocations::default(),
             services: Arc::new(service_keys(&config)?),

@@ -1,0 +1,7 @@
+//! Signing in: a password proved on a bounded pool, a short access token, a refresh token that is good once. A stolen and replayed
+//! refresh token ends its whole family; a lost answer does not.
+
+pub mod api;
+pub mod password;
+pub mod rules;
+pub mod store;

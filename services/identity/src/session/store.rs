@@ -1,0 +1,167 @@
+//! Questions to sessions, refresh tokens and failed sign-ins.
+
+use drumtower_runtime::TenantTx;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use uuid::Uuid;
+
+use super::rules::Attempts;
+
+#[tracing::instrument(name = "db.session.attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<Option<Attempts>> {
+    let row: Option<(i32, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>)> =
+        sqlx::query_as("select failures, since, locked_until from login_attempt where tenant_id = $1 and login = $2 and address = $3")
+            .bind(tx.tenant())
+            .bind(login)
+            .bind(address)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(row.map(|(failures, since, locked)| Attempts { failures, since: since.to_jiff(), locked_until: locked.map(|at| at.to_jiff()) }))
+}
+
+#[tracing::instrument(name = "db.session.save_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn save_attempts(tx: &mut TenantTx, login: &str, address: &str, attempts: Attempts) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into login_attempt (tenant_id, login, address, failures, since, locked_until) values ($1, $2, $3, $4, $5, $6)
+         on conflict (tenant_id, login, address) do update
+         set failures = excluded.failures, since = excluded.since, locked_until = excluded.locked_until",
+    )
+    .bind(tx.tenant())
+    .bind(login)
+    .bind(address)
+    .bind(attempts.failures)
+    .bind(attempts.since.to_sqlx())
+    .bind(attempts.locked_until.map(|at| at.to_sqlx()))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+#[tracing::instrument(name = "db.session.forget_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn forget_attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<()> {
+    sqlx::query("delete from login_attempt where tenant_id = $1 and login = $2 and address = $3")
+        .bind(tx.tenant())
+        .bind(login)
+        .bind(address)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// A session as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    auth_time: jiff_sqlx::Timestamp,
+    expires_at: jiff_sqlx::Timestamp,
+    ended_at: Option<jiff_sqlx::Timestamp>,
+}
+
+impl Row {
+    /// When the person proved who they are.
+    pub fn auth_time(&self) -> Timestamp {
+        self.auth_time.to_jiff()
+    }
+
+    /// Whether it ended or ran out.
+    pub fn over(&self, now: Timestamp) -> bool {
+        self.ended_at.is_some() || now >= self.expires_at.to_jiff()
+    }
+}
+
+#[tracing::instrument(name = "db.session.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn insert(tx: &mut TenantTx, id: Uuid, user: Uuid, expires_at: Timestamp, address: &str) -> sqlx::Result<Row> {
+    let now = tx.now().to_sqlx();
+    sqlx::query_as(
+        "insert into session (tenant_id, id, user_id, auth_time, expires_at, address) values ($1, $2, $3, $4, $5, $6)
+         returning id, user_id, auth_time, expires_at, ended_at",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .bind(user)
+    .bind(now)
+    .bind(expires_at.to_sqlx())
+    .bind(address)
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Ends a session; false when it had ended.
+#[tracing::instrument(name = "db.session.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn end(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
+    let now = tx.now().to_sqlx();
+    let ended = sqlx::query("update session set ended_at = $3 where tenant_id = $1 and id = $2 and ended_at is null")
+        .bind(tx.tenant())
+        .bind(id)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
+/// A refresh token with its session, locked; and whether its successor was used.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Token {
+    pub used_at: Option<jiff_sqlx::Timestamp>,
+    pub successor: Option<Vec<u8>>,
+    #[sqlx(flatten)]
+    pub session: Row,
+}
+
+#[tracing::instrument(name = "db.session.lock_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn lock_token(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<Option<Token>> {
+    sqlx::query_as(
+        "select t.used_at, t.successor, s.id, s.user_id, s.auth_time, s.expires_at, s.ended_at
+         from refresh_token t join session s on s.tenant_id = $1 and s.id = t.session_id
+         where t.tenant_id = $1 and t.hash = $2 for update",
+    )
+    .bind(tx.tenant())
+    .bind(hash)
+    .fetch_optional(tx.conn())
+    .await
+}
+
+#[tracing::instrument(name = "db.session.token_used", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn token_used(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<bool> {
+    let row: Option<(bool,)> = sqlx::query_as("select used_at is not null from refresh_token where tenant_id = $1 and hash = $2")
+        .bind(tx.tenant())
+        .bind(hash)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.is_some_and(|(used,)| used))
+}
+
+#[tracing::instrument(name = "db.session.insert_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn insert_token(tx: &mut TenantTx, hash: &[u8], session: Uuid) -> sqlx::Result<()> {
+    let now = tx.now().to_sqlx();
+    sqlx::query("insert into refresh_token (tenant_id, hash, session_id, created_at) values ($1, $2, $3, $4)")
+        .bind(tx.tenant())
+        .bind(hash)
+        .bind(session)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Marks a token used, with the one it was exchanged for; one that was replaced before is dropped.
+#[tracing::instrument(name = "db.session.exchange", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn exchange(tx: &mut TenantTx, hash: &[u8], successor: &[u8], replaced: Option<&[u8]>) -> sqlx::Result<()> {
+    let now = tx.now().to_sqlx();
+    sqlx::query("update refresh_token set used_at = coalesce(used_at, $4), successor = $3 where tenant_id = $1 and hash = $2")
+        .bind(tx.tenant())
+        .bind(hash)
+        .bind(successor)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    if let Some(replaced) = replaced {
+        sqlx::query("delete from refresh_token where tenant_id = $1 and hash = $2 and used_at is null")
+            .bind(tx.tenant())
+            .bind(replaced)
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}

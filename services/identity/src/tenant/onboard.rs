@@ -1,0 +1,78 @@
+//! Onboarding a district: its row, and its three officers. Done twice it changes nothing.
+
+use std::time::Duration;
+
+use drumtower_proto::{identity::Tenant, options::Role};
+use drumtower_runtime::{
+    Call, Clock, Config, Db, Failure, Fault,
+    log::NewEvent,
+    redis::{Bell, Redis},
+    seal::{Kek, Sealers},
+    server::failure,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use super::store;
+use crate::{assignment, session::password, user};
+
+/// A district to onboard.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// GB/T 2260 code.
+    pub code: String,
+    /// Name, Chinese.
+    pub name: String,
+    /// Name, English.
+    pub name_en: String,
+    /// Host name that leads to it.
+    pub host: String,
+    /// System administrator.
+    pub sysadmin: Officer,
+    /// Security administrator.
+    pub secadmin: Officer,
+    /// Audit administrator.
+    pub auditadmin: Officer,
+}
+
+/// One of the three officers, with a first password.
+#[derive(Debug, Clone)]
+pub struct Officer {
+    /// Login name.
+    pub login: String,
+    /// Name.
+    pub name: String,
+    /// First password.
+    pub password: SecretString,
+}
+
+/// Creates the district and its officers, or finds them there.
+pub async fn onboard(config: &Config, new: &NewTenant) -> Result<Tenant, Failure> {
+    let clock = Clock::system();
+    let db = Db::connect(config, "identity", Bell::new(Redis::none())).map_err(failure)?;
+    let sealers = Sealers::new(Kek::new(config.secret("kek")?).map_err(failure)?);
+    store::insert(&db, &new.code, &new.name, &new.name_en, &new.host, clock.now()).await?;
+    let row = store::by_code_or_host(&db, &new.code, "").await?.ok_or("the district was not created")?;
+    let call = Call::of_service("identity", row.number, clock.now(), Duration::from_secs(30));
+    for (officer, role) in [(&new.sysadmin, Role::Sysadmin), (&new.secadmin, Role::Secadmin), (&new.auditadmin, Role::Auditadmin)] {
+        add_officer(&db, &sealers, &call, officer, role).await.map_err(failure)?;
+    }
+    Ok(row.into())
+}
+
+/// One transaction an officer: the person with the role, or nothing when the login is there.
+async fn add_officer(db: &Db, sealers: &Sealers, call: &Call, officer: &Officer, role: Role) -> Result<(), Fault> {
+    let sealer = sealers.of(db, call).await?;
+    let mut tx = db.write(call).await?;
+    if user::store::by_login(&mut tx, &officer.login).await?.is_some() {
+        return Ok(());
+    }
+    let hash = password::hash(officer.password.expose_secret().to_owned()).await?;
+    let id = Uuid::now_v7();
+    let new = user::store::New { id, login: &officer.login, name: &officer.name, phone: "", unit: None, enterprise: None, password: &hash };
+    user::store::insert(&mut tx, &sealer, &new).await?;
+    let assignment = assignment::rules::Grant { id: Uuid::now_v7(), user: id, role, node: None, valid_to: None };
+    assignment::store::insert(&mut tx, &assignment, "service:identity").await?;
+    tx.emit(NewEvent::new("user.created", id, 1).facts(serde_json::json!({ "role": role.as_str_name() })));
+    tx.done().await
+}

@@ -1,0 +1,463 @@
+//! RPCs of requests. Every verb goes the same way: load and lock, decide, apply, save, tell.
+
+use std::sync::Arc;
+
+use drumtower_proto::ticketing::{
+    self as wire, AcceptTicketRequest, CallBackTicketRequest, CheckInTicketRequest, ContactTicketRequest, CreateTicketRequest,
+    DispatchTicketRequest, GetTicketRequest, ImportTicketsRequest, ImportTicketsResponse, ListTicketEventsRequest,
+    ListTicketEventsResponse, ListTicketsRequest, ListTicketsResponse, RateTicketRequest, RedoTicketRequest, RefuseTicketRequest,
+    ReportDoneTicketRequest, ReturnTicketRequest, SendBackTicketRequest, SignOffTicketRequest, SignTicketRequest, TransferTicketRequest,
+    UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket_service_server::TicketService,
+};
+use drumtower_runtime::{
+    Call, Db, Fault, Refusal,
+    call::{id, needed_id},
+    clock::{from_proto, to_proto},
+    log::{NewEvent, to_role},
+    page,
+    seal::{Place, Sealer, Sealers},
+};
+use jiff::Timestamp;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    cards::Cards,
+    import,
+    number::Numbers,
+    query::{self, Filter},
+    rules::{self, Change, Command, Event, Position, Ticket, Who},
+    store::{self, History, Matter},
+};
+use crate::{
+    Setting,
+    clock::rules::{Matter as Promised, Name, Promises},
+    ticket::tell,
+};
+
+/// Requests for help.
+#[derive(Debug)]
+pub struct Tickets {
+    pub db: Db,
+    pub sealers: Sealers,
+    pub cards: Cards,
+    pub numbers: Numbers,
+    pub setting: Arc<Setting>,
+}
+
+/// A verb on its way: what is wanted, the words that go with it, the version the caller saw.
+struct Verb {
+    ticket: Uuid,
+    etag: String,
+    permission: &'static str,
+    command: Command,
+    text: String,
+}
+
+impl Tickets {
+    fn promises(&self) -> Promises<'_> {
+        Promises { policy: &self.setting.policy, calendar: &self.setting.calendar }
+    }
+
+    async fn create(&self, request: Request<CreateTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let person = call.person()?.clone();
+        let reach = call.reach("ticket.submit");
+        let enterprise = match (id("enterprise_id", &ask.enterprise_id)?, person.ent) {
+            (Some(said), own) if reach.all || own == Some(said) => said,
+            (None, Some(own)) => own,
+            (Some(_), _) => return Err(Refusal::not_found("enterprise").into()),
+            (None, None) => return Err(Refusal::invalid("enterprise_id", "REQUIRED", "请选择企业", "which company?").into()),
+        };
+        let card = self.cards.enterprise(&call, enterprise).await?;
+        let building = match id("building_id", &ask.building_id)? {
+            Some(building) => Some(self.cards.building(&call, building).await?),
+            None => None,
+        };
+        let (name, phone) = self.contact(&call, person.sub, &ask).await?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let id = Uuid::now_v7();
+        let row = id.to_string();
+        let matter = Matter {
+            id,
+            number: self.numbers.next(&self.db, call.tenant, call.now).await?,
+            title: ask.title,
+            description: ask.description,
+            enterprise_name: card.name,
+            building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
+            latitude: building.as_ref().map(|building| building.latitude),
+            longitude: building.as_ref().map(|building| building.longitude),
+            place: ask.place,
+            contact_name: sealer.seal(place("contact_name", &row), &name)?,
+            contact_phone: sealer.seal(place("contact_phone", &row), &phone)?,
+            imported: false,
+            result_text: String::new(),
+        };
+        let kind = rules::Kind::try_from(ask.kind).unwrap_or_default();
+        let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ask.danger };
+        let clocks = vec![self.promises().start(Name::C1, 1, promised, call.now)];
+        let change = Change::Submitted { kind: ask.kind, danger: ask.danger, requester: person.sub, enterprise, clocks };
+        let ticket = Ticket::begin(&change, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
+        let mut tx = self.db.write(&call).await?;
+        store::insert(&mut tx, &matter, &ticket, &call.actor_name(), &change, &self.setting.policy.version).await?;
+        let facts = serde_json::json!({ "number": matter.number, "state": ticket.state.as_str_name(), "enterprise": enterprise });
+        let (zh, en) = (format!("新诉求 {} 待受理", matter.number), format!("{}: a new request", matter.number));
+        tx.emit(NewEvent::new("ticket.submitted", id, 1).facts(facts).tell(to_role("DISPATCHER", None, "ticket.submitted", zh, en)));
+        let answer = shown(&sealer, matter, ticket)?;
+        tx.commit(answer).await
+    }
+
+    /// Whom to contact: as said, else the caller as identity knows them.
+    async fn contact(&self, call: &Call, person: Uuid, ask: &CreateTicketRequest) -> Result<(String, String), Fault> {
+        if !ask.contact_name.is_empty() && !ask.contact_phone.is_empty() {
+            return Ok((ask.contact_name.clone(), ask.contact_phone.clone()));
+        }
+        let card = self.cards.user(call, person).await?;
+        let or = |said: &str, known: String| if said.is_empty() { known } else { said.to_owned() };
+        Ok((or(&ask.contact_name, card.name), or(&ask.contact_phone, card.phone)))
+    }
+
+    /// One verb: load and lock, decide, apply, save, tell, in one transaction.
+    async fn perform(&self, call: &Arc<Call>, verb: Verb) -> Result<Response<wire::Ticket>, Fault> {
+        let sealer = self.sealers.of(&self.db, call).await?;
+        let reach = call.reach(verb.permission);
+        let who = Who {
+            user: call.person()?.sub,
+            units: (!reach.all).then(|| reach.nodes.clone()),
+            arbiter: call.may("ticket.arbitrate"),
+            importing: false,
+        };
+        let mut tx = self.db.write(call).await?;
+        let (mut matter, mut ticket) = store::lock(&mut tx, verb.ticket).await?;
+        query::reaches(&reach, &ticket)?;
+        if !verb.etag.is_empty() && verb.etag != ticket.version.to_string() {
+            return Err(Refusal::stale(ticket.version.to_string()).into());
+        }
+        let command = placed(verb.command, &matter);
+        let change = rules::decide(&ticket, &command, &who, call.now, self.promises())?;
+        let before = ticket.clone();
+        ticket.apply(&change, call.now);
+        if matches!(&change, Change::Reported { unit, .. } if ticket.lead == Some(*unit)) {
+            matter.result_text.clone_from(&verb.text);
+        }
+        let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
+        let history = History { event: &event, actor: &call.actor_name(), text: &verb.text };
+        store::save(&mut tx, &matter, &ticket, &history, &self.setting.policy.version).await?;
+        if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
+            let arrival = store::Arrival {
+                user: *user,
+                unit: *unit,
+                latitude: at.latitude,
+                longitude: at.longitude,
+                distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
+                clock_skewed: *clock_skewed,
+            };
+            store::check_in(&mut tx, matter.id, &arrival, call.now).await?;
+        }
+        tx.emit(tell::event(&matter, &before, &ticket, &event));
+        let answer = shown(&sealer, matter, ticket)?;
+        tx.commit(answer).await
+    }
+
+    async fn get(&self, request: Request<GetTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = needed_id("ticket_id", &ask.ticket_id)?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let (matter, ticket) = store::by_id(&mut self.db.read(&call).await?, id).await?;
+        query::reaches(&call.reach("ticket.read"), &ticket)?;
+        Ok(Response::new(shown(&sealer, matter, ticket)?))
+    }
+
+    async fn list(&self, request: Request<ListTicketsRequest>) -> Result<Response<ListTicketsResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let filter = Filter::read(&ask.filter)?;
+        let size = page::size(ask.page_size, 20);
+        let question = format!("tickets {}", ask.filter);
+        let after: query::After = page::after(&question, &ask.page_token)?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let rows = query::page(&mut self.db.read(&call).await?, &filter, &call.reach("ticket.read"), after, size + 1).await?;
+        let (rows, next_page_token) = page::cut(rows, size, &question, |row| (row.submitted_at.to_jiff(), row.id));
+        let tickets = rows
+            .into_iter()
+            .map(|row| {
+                let due_at = row.due_at.map(|at| to_proto(at.to_jiff()));
+                let (matter, ticket) = row.split(Vec::new(), Vec::new(), Vec::new());
+                Ok(wire::Ticket { due_at, ..shown(&sealer, matter, ticket)? })
+            })
+            .collect::<Result<_, Fault>>()?;
+        Ok(Response::new(ListTicketsResponse { tickets, next_page_token }))
+    }
+
+    async fn events(&self, request: Request<ListTicketEventsRequest>) -> Result<Response<ListTicketEventsResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = needed_id("ticket_id", &ask.ticket_id)?;
+        let mut tx = self.db.read(&call).await?;
+        let (_, ticket) = store::by_id(&mut tx, id).await?;
+        query::reaches(&call.reach("ticket.read"), &ticket)?;
+        let events = store::events(&mut tx, id).await?.into_iter().map(told).collect();
+        Ok(Response::new(ListTicketEventsResponse { events }))
+    }
+
+    async fn import(&self, request: Request<ImportTicketsRequest>) -> Result<Response<ImportTicketsResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let mut past = Vec::with_capacity(ask.tickets.len());
+        for (place, ticket) in ask.tickets.iter().enumerate() {
+            past.push(import::read(place, ticket, &call, &self.cards, &sealer, self.promises()).await?);
+        }
+        let mut tx = self.db.write(&call).await?;
+        let created = import::save(&mut tx, &past, &call.actor_name(), &self.setting.policy.version).await?;
+        let unchanged = past.len() - created;
+        tx.emit(
+            NewEvent::new("ticket.import_finished", call.tenant, 0)
+                .facts(serde_json::json!({ "created": created, "unchanged": unchanged })),
+        );
+        let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        tx.commit(ImportTicketsResponse { created: count(created), unchanged: count(unchanged) }).await
+    }
+}
+
+/// Where a sealed contact belongs.
+pub fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
+    Place { table: "ticket", column, row }
+}
+
+/// A check-in is measured against the building of the request.
+fn placed(command: Command, matter: &Matter) -> Command {
+    match (command, matter.latitude, matter.longitude) {
+        (Command::CheckIn { at, device_time, .. }, Some(latitude), Some(longitude)) => {
+            Command::CheckIn { at, building: Some(Position { latitude, longitude }), device_time }
+        }
+        (command, ..) => command,
+    }
+}
+
+/// The unit that an event was done for.
+fn unit_of(change: &Change, ticket: &Ticket) -> Option<Uuid> {
+    match change {
+        Change::Signed { unit, .. }
+        | Change::Returned { unit, .. }
+        | Change::Transferred { unit, .. }
+        | Change::Contacted { unit }
+        | Change::SetOut { unit, .. }
+        | Change::CheckedIn { unit, .. }
+        | Change::Reported { unit, .. } => Some(*unit),
+        Change::SignedOff { .. } | Change::SentBack => ticket.lead,
+        _ => None,
+    }
+}
+
+/// A request as the contract shows it.
+fn shown(sealer: &Sealer, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let id = matter.id.to_string();
+    let assignments = ticket.assignments.iter().map(|part| wire::Assignment {
+        unit_id: part.unit.to_string(),
+        kind: part.kind as i32,
+        state: part.state as i32,
+        handler_id: text(part.handler),
+    });
+    let clocks = ticket.clocks.iter().map(|clock| wire::Clock {
+        kind: clock.name.text().to_owned(),
+        started_at: Some(to_proto(clock.started_at)),
+        due_at: Some(to_proto(clock.due_at)),
+        stopped_at: clock.stopped_at.map(to_proto),
+        provisional: clock.provisional,
+        breached_at: clock.breached_at.map(to_proto),
+    });
+    Ok(wire::Ticket {
+        contact_name: sealer.open(place("contact_name", &id), &matter.contact_name)?,
+        contact_phone: sealer.open(place("contact_phone", &id), &matter.contact_phone)?,
+        id,
+        number: matter.number,
+        state: ticket.state as i32,
+        kind: ticket.kind as i32,
+        urgency: ticket.urgency as i32,
+        title: matter.title,
+        description: matter.description,
+        enterprise_id: ticket.enterprise.to_string(),
+        enterprise_name: matter.enterprise_name,
+        building_id: text(matter.building),
+        place: matter.place,
+        requester_id: ticket.requester.to_string(),
+        lead_unit_id: text(ticket.lead),
+        assignments: assignments.collect(),
+        clocks: clocks.collect(),
+        result: ticket.result as i32,
+        result_text: matter.result_text,
+        score: ticket.score,
+        return_count: ticket.return_count,
+        redo_count: ticket.redo_count,
+        danger: ticket.danger,
+        imported: matter.imported,
+        refuse_reason: ticket.refuse_reason.map(|reason| reason.as_str_name().to_owned()).unwrap_or_default(),
+        possible: rules::possible(&ticket).into_iter().map(str::to_owned).collect(),
+        etag: ticket.version.to_string(),
+        submitted_at: Some(to_proto(ticket.submitted_at)),
+        updated_at: Some(to_proto(ticket.updated_at)),
+        due_at: ticket.due_at().map(to_proto),
+    })
+}
+
+fn told(event: store::Told) -> wire::TicketEvent {
+    wire::TicketEvent {
+        version: event.version,
+        verb: event.verb,
+        state: i32::from(event.state),
+        actor_id: if Uuid::try_parse(&event.actor).is_ok() { event.actor } else { String::new() },
+        unit_id: event.unit_id.map(|id| id.to_string()).unwrap_or_default(),
+        text: event.text,
+        at: Some(to_proto(event.at.to_jiff())),
+        facts: event.facts,
+    }
+}
+
+/// Reads a verb's request into what is wanted of which request, under which permission.
+trait Wanted {
+    const PERMISSION: &'static str;
+    fn ticket_id(&self) -> &str;
+    fn etag(&self) -> &str;
+    fn text(&self) -> &str;
+    fn command(&self) -> Result<Command, Refusal>;
+}
+
+macro_rules! wanted {
+    ($($request:ident $permission:literal $text:ident |$ask:ident| $command:expr;)*) => {$(
+        impl Wanted for $request {
+            const PERMISSION: &'static str = $permission;
+            fn ticket_id(&self) -> &str { &self.ticket_id }
+            fn etag(&self) -> &str { &self.etag }
+            fn text(&self) -> &str { wanted!(@text self $text) }
+            fn command(&self) -> Result<Command, Refusal> { let $ask = self; Ok($command) }
+        }
+    )*};
+    (@text $self:ident none) => { "" };
+    (@text $self:ident $text:ident) => { &$self.$text };
+}
+
+fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
+    let Some(at) = at else { return Ok(None) };
+    from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
+}
+
+wanted! {
+    AcceptTicketRequest "ticket.accept" none |ask| Command::Accept {
+        kind: rules::Kind::try_from(ask.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified),
+        urgency: rules::Urgency::try_from(ask.urgency).unwrap_or_default(),
+    };
+    RefuseTicketRequest "ticket.refuse" text |ask| Command::Refuse { reason: ask.reason() };
+    DispatchTicketRequest "ticket.dispatch" text |ask| Command::Dispatch {
+        lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
+        support: ask.support_unit_ids.iter().map(|unit| needed_id("support_unit_ids", unit)).collect::<Result<_, _>>()?,
+    };
+    SignTicketRequest "ticket.sign" none |_ask| Command::Sign;
+    ReturnTicketRequest "ticket.return" clause |ask| Command::Return {
+        clause: ask.clause.clone(),
+        suggested: needed_id("suggested_unit_id", &ask.suggested_unit_id)?,
+    };
+    ContactTicketRequest "ticket.handle" text |_ask| Command::Contact;
+    VisitTicketRequest "ticket.handle" none |ask| Command::Visit { planned_at: instant("planned_at", ask.planned_at.as_ref())? };
+    CheckInTicketRequest "ticket.handle" none |ask| Command::CheckIn {
+        at: Position { latitude: ask.latitude, longitude: ask.longitude },
+        building: None,
+        device_time: instant("device_time", ask.device_time.as_ref())?,
+    };
+    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support };
+    SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
+    SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
+    CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };
+    RedoTicketRequest "ticket.call_back" reason |_ask| Command::Redo;
+    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score };
+    WithdrawTicketRequest "ticket.withdraw" reason |_ask| Command::Withdraw;
+    UrgeTicketRequest "ticket.urge" text |_ask| Command::Urge;
+}
+
+impl Tickets {
+    async fn verb<R: Wanted>(&self, request: Request<R>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let command = ask.command()?;
+        if let Command::Dispatch { lead, support } = &command {
+            let units: Vec<Uuid> = std::iter::once(*lead).chain(support.iter().copied()).collect();
+            self.cards.open_units(&call, &units).await?;
+        }
+        if let Command::Return { suggested, .. } = &command {
+            self.cards.open_units(&call, &[*suggested]).await?;
+        }
+        let verb = Verb {
+            ticket: needed_id("ticket_id", ask.ticket_id())?,
+            etag: ask.etag().to_owned(),
+            permission: R::PERMISSION,
+            command,
+            text: ask.text().to_owned(),
+        };
+        self.perform(&call, verb).await
+    }
+
+    /// The handler's unit is asked of identity, before anything is locked.
+    async fn transfer(&self, request: Request<TransferTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let handler = needed_id("handler_id", &ask.handler_id)?;
+        let card = self.cards.user(&call, handler).await?;
+        let mut handler_units: Vec<Uuid> = id("unit_id", &card.unit_id)?.into_iter().collect();
+        for held in &card.assignments {
+            handler_units.extend(id("node_id", &held.node_id)?);
+        }
+        let command = Command::Transfer { handler, handler_units };
+        let ticket = needed_id("ticket_id", &ask.ticket_id)?;
+        self.perform(&call, Verb { ticket, etag: ask.etag, permission: "ticket.transfer", command, text: String::new() }).await
+    }
+}
+
+macro_rules! verbs {
+    ($($rpc:ident $request:ident;)*) => {
+        #[tonic::async_trait]
+        impl TicketService for Tickets {
+            $(async fn $rpc(&self, request: Request<$request>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.verb(request).await?)
+            })*
+
+            async fn create_ticket(&self, request: Request<CreateTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.create(request).await?)
+            }
+
+            async fn get_ticket(&self, request: Request<GetTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.get(request).await?)
+            }
+
+            async fn list_tickets(&self, request: Request<ListTicketsRequest>) -> Result<Response<ListTicketsResponse>, Status> {
+                Ok(self.list(request).await?)
+            }
+
+            async fn list_ticket_events(&self, request: Request<ListTicketEventsRequest>) -> Result<Response<ListTicketEventsResponse>, Status> {
+                Ok(self.events(request).await?)
+            }
+
+            async fn transfer_ticket(&self, request: Request<TransferTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.transfer(request).await?)
+            }
+
+            async fn import_tickets(&self, request: Request<ImportTicketsRequest>) -> Result<Response<ImportTicketsResponse>, Status> {
+                Ok(self.import(request).await?)
+            }
+        }
+    };
+}
+
+verbs! {
+    accept_ticket AcceptTicketRequest;
+    refuse_ticket RefuseTicketRequest;
+    dispatch_ticket DispatchTicketRequest;
+    sign_ticket SignTicketRequest;
+    return_ticket ReturnTicketRequest;
+    contact_ticket ContactTicketRequest;
+    visit_ticket VisitTicketRequest;
+    check_in_ticket CheckInTicketRequest;
+    report_done_ticket ReportDoneTicketRequest;
+    sign_off_ticket SignOffTicketRequest;
+    send_back_ticket SendBackTicketRequest;
+    call_back_ticket CallBackTicketRequest;
+    redo_ticket RedoTicketRequest;
+    rate_ticket RateTicketRequest;
+    withdraw_ticket WithdrawTicketRequest;
+    urge_ticket UrgeTicketRequest;
+}

@@ -1,0 +1,91 @@
+//! Cards of other services: the company, the building, the units and the people a request names. Kept near, forgotten when their log says
+//! they changed.
+
+use drumtower_proto::{
+    enterprise::{
+        Building, Enterprise, GetBuildingRequest, LookupEnterpriseRequest, building_service_client::BuildingServiceClient,
+        enterprise_service_client::EnterpriseServiceClient,
+    },
+    identity::{
+        LookupUnitsRequest, LookupUserRequest, Unit, User, unit_service_client::UnitServiceClient, user_service_client::UserServiceClient,
+    },
+};
+use drumtower_runtime::{
+    Call, Clock, Db, Fault, Refusal,
+    cache::Cache,
+    log::{Follow, follow},
+    peers::Peers,
+};
+use uuid::Uuid;
+
+/// Looks cards up.
+#[derive(Debug, Clone)]
+pub struct Cards {
+    pub peers: Peers,
+    pub cache: Cache,
+}
+
+impl Cards {
+    /// A company of the district.
+    pub async fn enterprise(&self, call: &Call, id: Uuid) -> Result<Enterprise, Fault> {
+        let load = async {
+            let request = LookupEnterpriseRequest { enterprise_id: id.to_string(), credit_code: String::new() };
+            let own = of_service(call);
+            Ok(EnterpriseServiceClient::new(self.peers.to("enterprise", &own)?).lookup_enterprise(request).await?.into_inner())
+        };
+        self.cache.get(call.tenant, "enterprise", &id.to_string(), load).await
+    }
+
+    /// A building of the district, asked in the person's name.
+    pub async fn building(&self, call: &Call, id: Uuid) -> Result<Building, Fault> {
+        let load = async {
+            let request = GetBuildingRequest { building_id: id.to_string() };
+            Ok(BuildingServiceClient::new(self.peers.to("enterprise", call)?).get_building(request).await?.into_inner())
+        };
+        self.cache.get(call.tenant, "building", &id.to_string(), load).await
+    }
+
+    /// A person of the district.
+    pub async fn user(&self, call: &Call, id: Uuid) -> Result<User, Fault> {
+        let request = LookupUserRequest { user_id: id.to_string() };
+        let own = of_service(call);
+        Ok(UserServiceClient::new(self.peers.to("identity", &own)?).lookup_user(request).await?.into_inner())
+    }
+
+    /// Units that must be there and open for work.
+    pub async fn open_units(&self, call: &Call, ids: &[Uuid]) -> Result<(), Fault> {
+        for id in ids {
+            let load = async {
+                let own = of_service(call);
+                let request = LookupUnitsRequest { unit_ids: vec![id.to_string()] };
+                let found = UnitServiceClient::new(self.peers.to("identity", &own)?).lookup_units(request).await?.into_inner();
+                found.units.into_iter().next().ok_or_else(|| Refusal::not_found("unit").into())
+            };
+            let unit: Unit = self.cache.get(call.tenant, "unit", &id.to_string(), load).await?;
+            if !unit.active {
+                return Err(Refusal::state("UNIT_CLOSED", "该单位已停用", "this unit is closed").fact("unit", unit.id).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets cards when the log of their service says that they changed. Until the process ends.
+    pub async fn keep_fresh(self, source: &'static str, db: Db, clock: Clock) {
+        let cache = self.cache.clone();
+        follow(source, 0, db, self.peers, clock, move |news| {
+            let Follow::Event(tenant, event) = news else { return };
+            let kind = match event.r#type.split('.').next() {
+                Some(kind @ ("enterprise" | "building" | "unit")) => kind.to_owned(),
+                _ => return,
+            };
+            let (cache, subject) = (cache.clone(), event.subject.clone());
+            tokio::spawn(async move { cache.forget(tenant, &kind, &subject).await });
+        })
+        .await;
+    }
+}
+
+/// The same call on this service's own account: a look-up that the person need not be allowed to make.
+fn of_service(call: &Call) -> Call {
+    Call { bearer: None, ..Call::of_service("ticketing", call.tenant, call.now, call.remaining()) }
+}

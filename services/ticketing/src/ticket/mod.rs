@@ -1,0 +1,11 @@
+//! A request for help, from submission to rating. Every change is an event; the row is what the events make of it, and reading them again
+//! makes it again.
+
+pub mod api;
+pub mod cards;
+pub mod import;
+pub mod number;
+pub mod query;
+pub mod rules;
+pub mod store;
+pub mod tell;

@@ -1,0 +1,228 @@
+//! The state machine of a request (ticketing.md §2.3, §2.4). [`decide`] says what a command changes or why it is refused; [`Ticket::apply`]
+//! makes the change. Neither reads a clock nor a database.
+
+mod apply;
+mod decide;
+#[cfg(test)]
+mod tests;
+
+use drumtower_proto::ticketing::{assignment, call_back_ticket_request::Outcome, refuse_ticket_request::Reason, ticket};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::rules::{Clock, Name};
+
+pub use decide::{decide, possible};
+pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
+
+/// A unit's part in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    pub unit: Uuid,
+    pub kind: assignment::Kind,
+    pub state: assignment::State,
+    pub handler: Option<Uuid>,
+}
+
+impl Assignment {
+    /// Still has work to do.
+    pub fn open(&self) -> bool {
+        !matches!(self.state, assignment::State::Reported | assignment::State::Closed)
+    }
+}
+
+/// What the machine knows of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub state: State,
+    pub kind: Kind,
+    pub urgency: Urgency,
+    pub danger: bool,
+    pub requester: Uuid,
+    pub enterprise: Uuid,
+    pub submitted_at: Timestamp,
+    pub lead: Option<Uuid>,
+    pub assignments: Vec<Assignment>,
+    pub clocks: Vec<Clock>,
+    pub result: ticket::Result,
+    pub score: i32,
+    pub return_count: i32,
+    pub redo_count: i32,
+    pub arbitrated: bool,
+    pub refuse_reason: Option<Reason>,
+    /// People who worked on it: none of them calls back.
+    pub handled_by: Vec<Uuid>,
+    /// People who checked in.
+    pub checked_in: Vec<Uuid>,
+    /// Half-days on which the requester was not reached.
+    pub unreached: Vec<String>,
+    pub last_callback: Option<Outcome>,
+    pub urged_at: Option<Timestamp>,
+    pub version: i64,
+    pub updated_at: Timestamp,
+}
+
+impl Ticket {
+    /// The clock of a name that runs.
+    pub fn running(&self, name: Name) -> Option<&Clock> {
+        self.clocks.iter().rev().find(|clock| clock.name == name && clock.runs())
+    }
+
+    /// How many clocks of a name there were.
+    pub fn round(&self, name: Name) -> i32 {
+        i32::try_from(self.clocks.iter().filter(|clock| clock.name == name).count()).unwrap_or(i32::MAX)
+    }
+
+    /// When it is due to be resolved.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.running(Name::C5).map(|clock| clock.due_at)
+    }
+
+    /// Nothing more happens, but a rating.
+    #[cfg(test)]
+    pub fn ended(&self) -> bool {
+        matches!(self.state, State::Archived | State::Refused | State::Withdrawn)
+    }
+}
+
+/// Where a building stands, degrees WGS 84.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Position {
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+/// What somebody wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Accept {
+        kind: Option<Kind>,
+        urgency: Urgency,
+    },
+    Refuse {
+        reason: Reason,
+    },
+    Dispatch {
+        lead: Uuid,
+        support: Vec<Uuid>,
+    },
+    Sign,
+    Return {
+        clause: String,
+        suggested: Uuid,
+    },
+    Transfer {
+        handler: Uuid,
+        handler_units: Vec<Uuid>,
+    },
+    Contact,
+    Visit {
+        planned_at: Option<Timestamp>,
+    },
+    CheckIn {
+        at: Position,
+        building: Option<Position>,
+        device_time: Option<Timestamp>,
+    },
+    ReportDone {
+        result: ticket::Result,
+        waive_support: bool,
+    },
+    SignOff,
+    SendBack,
+    CallBack {
+        outcome: Outcome,
+    },
+    Redo,
+    Rate {
+        score: i32,
+    },
+    Withdraw,
+    Urge,
+    /// The watch found a clock run out.
+    Breach {
+        name: Name,
+        round: i32,
+    },
+}
+
+impl Command {
+    /// The verb, as in the path.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Accept { .. } => "accept",
+            Self::Refuse { .. } => "refuse",
+            Self::Dispatch { .. } => "dispatch",
+            Self::Sign => "sign",
+            Self::Return { .. } => "return",
+            Self::Transfer { .. } => "transfer",
+            Self::Contact => "contact",
+            Self::Visit { .. } => "visit",
+            Self::CheckIn { .. } => "checkIn",
+            Self::ReportDone { .. } => "reportDone",
+            Self::SignOff => "signOff",
+            Self::SendBack => "sendBack",
+            Self::CallBack { .. } => "callBack",
+            Self::Redo => "redo",
+            Self::Rate { .. } => "rate",
+            Self::Withdraw => "withdraw",
+            Self::Urge => "urge",
+            Self::Breach { .. } => "breach",
+        }
+    }
+}
+
+/// Who wants it, with what the permission reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    pub user: Uuid,
+    /// Units the person may stand for; `None` for all of them.
+    pub units: Option<Vec<Uuid>>,
+    /// May bind units after the second return.
+    pub arbiter: bool,
+    /// Loads past requests: facts that others did, with their own times.
+    pub importing: bool,
+}
+
+impl Who {
+    /// Whether the person may stand for a unit.
+    pub fn stands_for(&self, unit: Uuid) -> bool {
+        self.units.as_ref().is_none_or(|units| units.contains(&unit))
+    }
+}
+
+/// What changed. Kept with the event as JSON; reading all of them again makes the row again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    Submitted { kind: i32, danger: bool, requester: Uuid, enterprise: Uuid, clocks: Vec<Clock> },
+    Accepted { kind: i32, urgency: i32, clocks: Vec<Clock> },
+    Refused { reason: i32 },
+    Dispatched { lead: Uuid, support: Vec<Uuid>, arbitrated: bool, clocks: Vec<Clock> },
+    Signed { unit: Uuid, clocks: Vec<Clock> },
+    Returned { unit: Uuid, clause: String, suggested: Uuid, clocks: Vec<Clock> },
+    Transferred { unit: Uuid, handler: Uuid },
+    Contacted { unit: Uuid },
+    SetOut { unit: Uuid, planned_at: Option<Timestamp>, clocks: Vec<Clock> },
+    CheckedIn { unit: Uuid, user: Uuid, distance_m: Option<u32>, clock_skewed: bool },
+    Reported { unit: Uuid, user: Uuid, result: i32, waived: Vec<Uuid> },
+    SignedOff { clocks: Vec<Clock> },
+    SentBack,
+    CalledBack { outcome: i32, half_day: Option<String>, archived: bool },
+    Redone { clocks: Vec<Clock> },
+    Rated { score: i32 },
+    Withdrawn,
+    Urged { by_requester: bool },
+    Breached { name: Name, round: i32 },
+}
+
+/// An event as the history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub version: i64,
+    pub verb: &'static str,
+    pub at: Timestamp,
+    pub unit: Option<Uuid>,
+    pub change: Change,
+}

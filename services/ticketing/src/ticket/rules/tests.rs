@@ -1,0 +1,309 @@
+//! The main job step by step, each guard, and random walks that keep every invariant of ticketing.md §2.4.
+
+use drumtower_proto::ticketing::{assignment, call_back_ticket_request::Outcome, refuse_ticket_request::Reason, ticket};
+use drumtower_runtime::calendar::Calendar;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::clock::rules::{Policy, Promises};
+
+const REQUESTER: Uuid = Uuid::from_u128(1);
+const DISPATCHER: Uuid = Uuid::from_u128(2);
+const HANDLER: Uuid = Uuid::from_u128(3);
+const CALLER: Uuid = Uuid::from_u128(4);
+const MARKET: Uuid = Uuid::from_u128(10);
+const FIRE: Uuid = Uuid::from_u128(11);
+
+struct World {
+    policy: Policy,
+    calendar: Calendar,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { policy: Policy::standard().expect("valid"), calendar: Calendar::national() }
+    }
+
+    fn promises(&self) -> Promises<'_> {
+        Promises { policy: &self.policy, calendar: &self.calendar }
+    }
+
+    fn submitted(&self, at: Timestamp) -> (Ticket, Change) {
+        let matter = crate::clock::rules::Matter { kind: Kind::Help, urgency: Urgency::Unspecified, danger: false };
+        let clocks = vec![self.promises().start(Name::C1, 1, matter, at)];
+        let change =
+            Change::Submitted { kind: Kind::Help as i32, danger: false, requester: REQUESTER, enterprise: Uuid::from_u128(5), clocks };
+        (Ticket::begin(&change, at).expect("a submission"), change)
+    }
+
+    fn step(&self, ticket: &mut Ticket, command: &Command, who: &Who, at: Timestamp) -> Result<Change, drumtower_runtime::Refusal> {
+        let change = decide(ticket, command, who, at, self.promises())?;
+        ticket.apply(&change, at);
+        Ok(change)
+    }
+}
+
+fn who(user: Uuid, units: &[Uuid]) -> Who {
+    Who { user, units: Some(units.to_vec()), arbiter: false, importing: false }
+}
+
+fn anyone(user: Uuid) -> Who {
+    Who { user, units: None, arbiter: false, importing: false }
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn dispatched(world: &World) -> Ticket {
+    let start = at("2026-03-02T09:00:00+08:00");
+    let (mut ticket, _) = world.submitted(start);
+    let minute = |n: i64| start + SignedDuration::from_mins(n);
+    world.step(&mut ticket, &Command::Accept { kind: None, urgency: Urgency::Normal }, &anyone(DISPATCHER), minute(5)).expect("accepted");
+    world.step(&mut ticket, &Command::Dispatch { lead: MARKET, support: vec![FIRE] }, &anyone(DISPATCHER), minute(10)).expect("dispatched");
+    ticket
+}
+
+fn refusal(result: Result<Change, drumtower_runtime::Refusal>) -> &'static str {
+    result.expect_err("refused").reason()
+}
+
+#[test]
+fn the_main_job_runs_from_submission_to_rating() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let now = ticket.updated_at + SignedDuration::from_mins(1);
+    let (market, fire) = (who(HANDLER, &[MARKET]), who(Uuid::from_u128(7), &[FIRE]));
+    assert_eq!(ticket.due_at(), Some(at("2026-03-09T18:00:00+08:00")));
+    world.step(&mut ticket, &Command::Sign, &market, now).expect("signed");
+    world.step(&mut ticket, &Command::Sign, &fire, now).expect("signed by the support unit");
+    assert_eq!(ticket.state, State::Handling);
+    world.step(&mut ticket, &Command::Contact, &market, now).expect("contacted");
+    world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way");
+    let here = Position { latitude: 26.11, longitude: 119.26 };
+    let check_in = Command::CheckIn { at: here, building: Some(here), device_time: Some(now) };
+    world.step(&mut ticket, &check_in, &market, now).expect("arrived");
+    assert_eq!(refusal(world.step(&mut ticket, &check_in, &market, now)), "ALREADY_CHECKED_IN");
+    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support };
+    assert_eq!(refusal(world.step(&mut ticket, &done(false), &market, now)), "SUPPORT_OPEN");
+    world.step(&mut ticket, &done(false), &fire, now).expect("support reported");
+    world.step(&mut ticket, &done(false), &market, now).expect("reported");
+    world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
+    assert!(ticket.running(Name::C5).is_none());
+    let call_back = Command::CallBack { outcome: Outcome::Satisfied };
+    assert_eq!(refusal(world.step(&mut ticket, &call_back, &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
+    world.step(&mut ticket, &call_back, &anyone(CALLER), now).expect("called back");
+    assert_eq!(ticket.state, State::Archived);
+    world.step(&mut ticket, &Command::Rate { score: 5 }, &anyone(REQUESTER), now).expect("rated");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1 }, &anyone(REQUESTER), now)), "ALREADY_RATED");
+    assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
+}
+
+#[test]
+fn a_verb_that_does_not_fit_names_the_state_and_what_does() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let now = ticket.updated_at;
+    let refusal = world.step(&mut ticket, &Command::SignOff, &anyone(DISPATCHER), now).expect_err("refused");
+    assert_eq!(refusal.reason(), "ILLEGAL_TRANSITION");
+    assert_eq!(refusal.facts()["state"], "DISPATCHED");
+    assert_eq!(refusal.facts()["possible"], "withdraw, sign, return, transfer, urge");
+}
+
+#[test]
+fn returns_keep_the_resolution_clock_and_end_in_arbitration() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let due = ticket.due_at();
+    let market = who(HANDLER, &[MARKET]);
+    let give_back = |suggested| Command::Return { clause: "职责不符".into(), suggested };
+    let again = Command::Dispatch { lead: MARKET, support: vec![] };
+    let mut now = ticket.updated_at + SignedDuration::from_mins(1);
+    assert_eq!(refusal(world.step(&mut ticket, &give_back(MARKET), &market, now)), "SAME_UNIT");
+    assert_eq!(refusal(world.step(&mut ticket, &give_back(FIRE), &who(HANDLER, &[FIRE]), now)), "NOT_FOUND");
+    for _ in 0..2 {
+        world.step(&mut ticket, &give_back(FIRE), &market, now).expect("returned");
+        assert_eq!((ticket.due_at(), ticket.lead), (due, None));
+        now += SignedDuration::from_mins(1);
+        let by_dispatcher = world.step(&mut ticket.clone(), &again, &anyone(DISPATCHER), now);
+        let who = Who { arbiter: by_dispatcher.is_err(), ..anyone(DISPATCHER) };
+        world.step(&mut ticket, &again, &who, now).expect("dispatched again");
+    }
+    assert!(ticket.arbitrated);
+    assert_eq!(refusal(world.step(&mut ticket, &give_back(FIRE), &market, now)), "ARBITRATED");
+}
+
+#[test]
+fn the_window_for_a_return_closes() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let late = ticket.running(Name::C6).expect("runs").due_at;
+    let give_back = Command::Return { clause: "职责不符".into(), suggested: FIRE };
+    assert_eq!(refusal(world.step(&mut ticket, &give_back, &who(HANDLER, &[MARKET]), late)), "RETURN_WINDOW_CLOSED");
+}
+
+#[test]
+fn three_unreached_half_days_archive_and_two_calls_in_one_morning_count_once() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    ticket.state = State::Callback;
+    let call = Command::CallBack { outcome: Outcome::Unreached };
+    for (time, state) in [
+        ("2026-03-10T09:00:00+08:00", State::Callback),
+        ("2026-03-10T11:00:00+08:00", State::Callback),
+        ("2026-03-10T15:00:00+08:00", State::Callback),
+        ("2026-03-11T09:00:00+08:00", State::Archived),
+    ] {
+        world.step(&mut ticket, &call, &anyone(CALLER), at(time)).expect("noted");
+        assert_eq!(ticket.state, state, "{time}");
+    }
+}
+
+#[test]
+fn work_is_done_again_only_after_a_bad_callback_and_in_half_the_time() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    ticket.state = State::Callback;
+    let now = at("2026-03-10T09:00:00+08:00");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Redo, &anyone(CALLER), now)), "NO_BAD_CALLBACK");
+    world.step(&mut ticket, &Command::CallBack { outcome: Outcome::Dissatisfied }, &anyone(CALLER), now).expect("noted");
+    world.step(&mut ticket, &Command::Redo, &anyone(CALLER), now).expect("again");
+    assert_eq!(ticket.state, State::Redo);
+    let clock = ticket.clocks.iter().rfind(|clock| clock.name == Name::C5).expect("a clock");
+    assert_eq!(clock.due_at, at("2026-03-13T18:00:00+08:00"));
+    world.step(&mut ticket, &Command::Sign, &who(HANDLER, &[MARKET]), now).expect("signed again");
+    assert_eq!(ticket.state, State::Handling);
+}
+
+#[test]
+fn a_check_in_far_away_is_refused_with_the_distance() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let now = ticket.updated_at;
+    let market = who(HANDLER, &[MARKET]);
+    world.step(&mut ticket, &Command::Sign, &market, now).expect("signed");
+    world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way");
+    let building = Some(Position { latitude: 26.11, longitude: 119.26 });
+    let away = Command::CheckIn { at: Position { latitude: 26.112, longitude: 119.26 }, building, device_time: None };
+    let refusal = world.step(&mut ticket, &away, &market, now).expect_err("refused");
+    assert_eq!((refusal.reason(), refusal.facts()["distance_m"].as_str()), ("OUTSIDE_FENCE", "222"));
+    let near = Position { latitude: 26.1105, longitude: 119.26 };
+    let skewed = Command::CheckIn { at: near, building, device_time: Some(now - SignedDuration::from_mins(6)) };
+    let change = world.step(&mut ticket, &skewed, &market, now).expect("arrived");
+    assert!(matches!(change, Change::CheckedIn { clock_skewed: true, distance_m: Some(56), .. }));
+}
+
+#[test]
+fn a_dangerous_matter_is_not_withdrawn_and_urging_has_a_pace() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let now = ticket.updated_at;
+    world.step(&mut ticket, &Command::Urge, &anyone(REQUESTER), now).expect("urged");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Urge, &anyone(REQUESTER), now)), "URGED_LATELY");
+    world.step(&mut ticket, &Command::Urge, &anyone(DISPATCHER), now).expect("supervisors urge at will");
+    ticket.danger = true;
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Withdraw, &anyone(REQUESTER), now)), "DANGER");
+}
+
+#[test]
+fn a_clock_breaches_once_and_not_before_it_is_due() {
+    let world = World::new();
+    let mut ticket = dispatched(&world);
+    let clock = ticket.running(Name::C3).expect("runs").clone();
+    let breach = Command::Breach { name: Name::C3, round: clock.round };
+    assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at - SignedDuration::from_secs(1))), "NOT_DUE");
+    world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at).expect("breached");
+    assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at)), "NOT_DUE");
+}
+
+/// Any command, by anyone.
+fn command() -> impl Strategy<Value = (Command, Who, i64)> {
+    let here = Position { latitude: 26.11, longitude: 119.26 };
+    let unit = prop_oneof![Just(MARKET), Just(FIRE), Just(Uuid::from_u128(12))];
+    let outcome = prop_oneof![Just(Outcome::Satisfied), Just(Outcome::Unsolved), Just(Outcome::Dissatisfied), Just(Outcome::Unreached)];
+    let command = prop_oneof![
+        Just(Command::Accept { kind: None, urgency: Urgency::Normal }),
+        Just(Command::Refuse { reason: Reason::OutOfScope }),
+        (unit.clone(), proptest::collection::vec(unit.clone(), 0..2)).prop_map(|(lead, support)| Command::Dispatch { lead, support }),
+        Just(Command::Sign),
+        Just(Command::Sign),
+        unit.clone().prop_map(|suggested| Command::Return { clause: "x".into(), suggested }),
+        Just(Command::Transfer { handler: HANDLER, handler_units: vec![MARKET] }),
+        Just(Command::Contact),
+        Just(Command::Visit { planned_at: None }),
+        Just(Command::CheckIn { at: here, building: Some(here), device_time: None }),
+        any::<bool>().prop_map(|waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support }),
+        Just(Command::SignOff),
+        Just(Command::SendBack),
+        outcome.prop_map(|outcome| Command::CallBack { outcome }),
+        Just(Command::Redo),
+        (1..=5i32).prop_map(|score| Command::Rate { score }),
+        Just(Command::Urge),
+        (0..9usize, 1..3i32).prop_map(|(name, round)| Command::Breach { name: Name::ALL[name], round }),
+    ];
+    let person = prop_oneof![Just(REQUESTER), Just(DISPATCHER), Just(HANDLER), Just(CALLER)];
+    let who = (person, proptest::option::of(unit), any::<bool>()).prop_map(|(user, unit, arbiter)| Who {
+        user,
+        units: unit.map(|unit| vec![unit]),
+        arbiter,
+        importing: false,
+    });
+    (command, who, 0..20_000i64)
+}
+
+fn invariants(ticket: &Ticket) {
+    let leads = ticket.assignments.iter().filter(|part| part.kind == assignment::Kind::Lead && part.state != assignment::State::Closed);
+    let at_work =
+        matches!(ticket.state, State::Dispatched | State::Handling | State::OnSite | State::Review | State::Callback | State::Redo);
+    assert_eq!(leads.count(), usize::from(at_work), "exactly one lead unit while there is work: {ticket:?}");
+    if ticket.ended() {
+        assert!(ticket.assignments.iter().all(|part| part.state == assignment::State::Closed), "closed means all parts are closed");
+        assert!(ticket.clocks.iter().all(|clock| !clock.runs() || clock.name == Name::C10), "nothing runs on");
+    } else {
+        assert!(!possible(ticket).is_empty(), "no state without a way out");
+    }
+    for name in Name::ALL {
+        let running = ticket.clocks.iter().filter(|clock| clock.name == name && clock.runs()).count();
+        assert!(running <= 1 || name == Name::C7, "one clock of a name runs at a time: {name:?} in {ticket:?}");
+    }
+    for clock in &ticket.clocks {
+        assert!(clock.due_at >= clock.started_at);
+        assert!(clock.stopped_at.is_none_or(|stopped| stopped >= clock.started_at));
+    }
+    assert!(ticket.return_count <= 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    /// Six hundred walks of up to eighty commands: invariants hold after each, versions have no gaps, and the events alone make the
+    /// same request again, through JSON.
+    #[test]
+    fn random_walks_keep_every_invariant(commands in proptest::collection::vec(command(), 1..80)) {
+        thread_local! { static WORLD: World = World::new(); }
+        WORLD.with(|world| {
+            let mut now = at("2026-01-28T09:00:00+08:00");
+            let (mut ticket, change) = world.submitted(now);
+            let mut history = vec![(now, serde_json::to_string(&change).expect("JSON"))];
+            for (command, who, seconds) in commands {
+                now += SignedDuration::from_secs(seconds);
+                let before = ticket.clone();
+                match world.step(&mut ticket, &command, &who, now) {
+                    Ok(change) => {
+                        assert_eq!(ticket.version, before.version + 1);
+                        history.push((now, serde_json::to_string(&change).expect("JSON")));
+                        invariants(&ticket);
+                    }
+                    Err(_) => assert_eq!(ticket, before, "a refusal changes nothing"),
+                }
+            }
+            let mut events = history.iter().map(|(at, json)| (*at, serde_json::from_str::<Change>(json).expect("read back")));
+            let (first_at, first) = events.next().expect("a submission");
+            let mut again = Ticket::begin(&first, first_at).expect("a submission");
+            events.for_each(|(at, change)| again.apply(&change, at));
+            assert_eq!(again, ticket, "reading the events again makes the same request");
+        });
+    }
+}

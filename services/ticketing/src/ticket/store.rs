@@ -1,0 +1,384 @@
+//! Questions to the tables of requests: the row, its events, its units' parts and its clocks.
+
+use drumtower_proto::ticketing::{assignment, call_back_ticket_request::Outcome, refuse_ticket_request::Reason, ticket};
+use drumtower_runtime::{Fault, Refusal, TenantTx};
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::rules::{Assignment, Change, Event, Kind, State, Ticket, Urgency};
+use crate::clock;
+
+/// What a request is about, beside its course: never changes after submission, but for the words of the report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matter {
+    pub id: Uuid,
+    pub number: String,
+    pub title: String,
+    pub description: String,
+    pub enterprise_name: String,
+    pub building: Option<Uuid>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub place: String,
+    pub contact_name: Vec<u8>,
+    pub contact_phone: Vec<u8>,
+    pub imported: bool,
+    pub result_text: String,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub struct Row {
+    pub id: Uuid,
+    number: String,
+    state: i16,
+    kind: i16,
+    urgency: i16,
+    title: String,
+    description: String,
+    enterprise_id: Uuid,
+    enterprise_name: String,
+    building_id: Option<Uuid>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    place: String,
+    contact_name: Vec<u8>,
+    contact_phone: Vec<u8>,
+    requester_id: Uuid,
+    lead_unit_id: Option<Uuid>,
+    result: i16,
+    result_text: String,
+    score: i16,
+    return_count: i16,
+    redo_count: i16,
+    arbitrated: bool,
+    danger: bool,
+    imported: bool,
+    refuse_reason: i16,
+    handled_by: Vec<Uuid>,
+    unreached: Vec<String>,
+    last_callback: i16,
+    urged_at: Option<jiff_sqlx::Timestamp>,
+    pub due_at: Option<jiff_sqlx::Timestamp>,
+    version: i64,
+    pub submitted_at: jiff_sqlx::Timestamp,
+    updated_at: jiff_sqlx::Timestamp,
+}
+
+/// The columns of [`Row`], for statements built at run time.
+pub const COLUMNS: &str = "t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, \
+     t.building_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
+     t.result_text, t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached, \
+     t.last_callback, t.urged_at, t.due_at, t.version, t.submitted_at, t.updated_at";
+
+impl Row {
+    /// Splits the row into what the machine knows and what the request is about; parts and clocks come from their own tables.
+    pub fn split(self, assignments: Vec<Assignment>, clocks: Vec<clock::rules::Clock>, checked_in: Vec<Uuid>) -> (Matter, Ticket) {
+        let ticket = Ticket {
+            state: State::try_from(i32::from(self.state)).unwrap_or_default(),
+            kind: Kind::try_from(i32::from(self.kind)).unwrap_or_default(),
+            urgency: Urgency::try_from(i32::from(self.urgency)).unwrap_or_default(),
+            danger: self.danger,
+            requester: self.requester_id,
+            enterprise: self.enterprise_id,
+            submitted_at: self.submitted_at.to_jiff(),
+            lead: self.lead_unit_id,
+            assignments,
+            clocks,
+            result: ticket::Result::try_from(i32::from(self.result)).unwrap_or_default(),
+            score: i32::from(self.score),
+            return_count: i32::from(self.return_count),
+            redo_count: i32::from(self.redo_count),
+            arbitrated: self.arbitrated,
+            refuse_reason: Reason::try_from(i32::from(self.refuse_reason)).ok().filter(|reason| *reason != Reason::Unspecified),
+            handled_by: self.handled_by,
+            checked_in,
+            unreached: self.unreached,
+            last_callback: Outcome::try_from(i32::from(self.last_callback)).ok().filter(|outcome| *outcome != Outcome::Unspecified),
+            urged_at: self.urged_at.map(|at| at.to_jiff()),
+            version: self.version,
+            updated_at: self.updated_at.to_jiff(),
+        };
+        let matter = Matter {
+            id: self.id,
+            number: self.number,
+            title: self.title,
+            description: self.description,
+            enterprise_name: self.enterprise_name,
+            building: self.building_id,
+            latitude: self.latitude,
+            longitude: self.longitude,
+            place: self.place,
+            contact_name: self.contact_name,
+            contact_phone: self.contact_phone,
+            imported: self.imported,
+            result_text: self.result_text,
+        };
+        (matter, ticket)
+    }
+}
+
+macro_rules! select_ticket {
+    ($rest:literal) => {
+        concat!(
+            "select id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, building_id, latitude, longitude, ",
+            "place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count, redo_count, arbitrated, ",
+            "danger, imported, refuse_reason, handled_by, unreached, last_callback, urged_at, due_at, version, submitted_at, updated_at ",
+            "from ticket where tenant_id = $1 and id = $2",
+            $rest
+        )
+    };
+}
+
+/// A request as it stands.
+pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
+    let row = row(tx, id, select_ticket!("")).await?.ok_or_else(|| Refusal::not_found("ticket"))?;
+    whole(tx, row).await
+}
+
+/// A request as it stands, locked until the transaction ends.
+pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
+    let row = row(tx, id, select_ticket!(" for update")).await?.ok_or_else(|| Refusal::not_found("ticket"))?;
+    whole(tx, row).await
+}
+
+#[tracing::instrument(name = "db.ticket.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+async fn row(tx: &mut TenantTx, id: Uuid, statement: &'static str) -> sqlx::Result<Option<Row>> {
+    sqlx::query_as(statement).bind(tx.tenant()).bind(id).fetch_optional(tx.conn()).await
+}
+
+async fn whole(tx: &mut TenantTx, row: Row) -> Result<(Matter, Ticket), Fault> {
+    let id = row.id;
+    let assignments = assignments(tx, id).await?;
+    let clocks = clock::store::of_ticket(tx, id).await?;
+    let checked_in = checked_in(tx, id).await?;
+    Ok(row.split(assignments, clocks, checked_in))
+}
+
+#[tracing::instrument(name = "db.ticket.assignments", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+async fn assignments(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Assignment>> {
+    let rows: Vec<(Uuid, i16, i16, Option<Uuid>)> = sqlx::query_as(
+        "select unit_id, kind, state, handler_id from assignment where tenant_id = $1 and ticket_id = $2 order by kind, unit_id",
+    )
+    .bind(tx.tenant())
+    .bind(ticket)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(part).collect())
+}
+
+fn part((unit, kind, state, handler): (Uuid, i16, i16, Option<Uuid>)) -> Assignment {
+    Assignment {
+        unit,
+        kind: assignment::Kind::try_from(i32::from(kind)).unwrap_or_default(),
+        state: assignment::State::try_from(i32::from(state)).unwrap_or_default(),
+        handler,
+    }
+}
+
+#[tracing::instrument(name = "db.ticket.checked_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+async fn checked_in(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    let rows: Vec<(Uuid,)> = sqlx::query_as("select user_id from check_in where tenant_id = $1 and ticket_id = $2 order by at, user_id")
+        .bind(tx.tenant())
+        .bind(ticket)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
+}
+
+/// One event of a request as stored.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Told {
+    pub version: i64,
+    pub verb: String,
+    pub state: i16,
+    pub actor: String,
+    pub unit_id: Option<Uuid>,
+    pub text: String,
+    pub facts: String,
+    pub at: jiff_sqlx::Timestamp,
+}
+
+#[tracing::instrument(name = "db.ticket.events", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn events(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Told>> {
+    sqlx::query_as(
+        "select version, verb, state, actor, unit_id, text, facts, at from ticket_event
+         where tenant_id = $1 and ticket_id = $2 order by version",
+    )
+    .bind(tx.tenant())
+    .bind(ticket)
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// One event with the words and the actor that the history keeps.
+#[derive(Debug)]
+pub struct History<'a> {
+    pub event: &'a Event,
+    pub actor: &'a str,
+    pub text: &'a str,
+}
+
+/// A new request with its first event and first clock, in one statement.
+#[tracing::instrument(name = "db.ticket.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: &str, change: &Change, policy: &str) -> Result<(), Fault> {
+    let clock = ticket.clocks.first().ok_or_else(|| Fault::broken("a submission starts a clock"))?;
+    let facts = facts(change)?;
+    sqlx::query(
+        "with t as (insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
+             building_id, latitude, longitude, place, contact_name, contact_phone, requester_id, result, result_text, score, return_count,
+             redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
+             updated_at)
+           values ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, '', 0, 0, 0, false, $17, false, 0, '{}', '{}',
+             0, false, 1, $18, $18)),
+         c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, policy)
+           values ($1, $2, $19, $20, $18, $21, $22, $23))
+         insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, text, facts, at)
+         values ($1, $2, 1, 'submit', $4, $24, '', $25, $18)",
+    )
+    .bind(tx.tenant())
+    .bind(matter.id)
+    .bind(&matter.number)
+    .bind(small(ticket.state as i32))
+    .bind(small(ticket.kind as i32))
+    .bind(&matter.title)
+    .bind(&matter.description)
+    .bind(ticket.enterprise)
+    .bind(&matter.enterprise_name)
+    .bind(matter.building)
+    .bind(matter.latitude)
+    .bind(matter.longitude)
+    .bind(&matter.place)
+    .bind(&matter.contact_name)
+    .bind(&matter.contact_phone)
+    .bind(ticket.requester)
+    .bind(ticket.danger)
+    .bind(ticket.submitted_at.to_sqlx())
+    .bind(clock.name.text())
+    .bind(clock.round)
+    .bind(clock.due_at.to_sqlx())
+    .bind(clock.provisional)
+    .bind(policy)
+    .bind(actor)
+    .bind(facts)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Saves a request after one event: the row, the event, the parts and the clocks.
+pub async fn save(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &History<'_>, policy: &str) -> Result<(), Fault> {
+    update(tx, matter, ticket, history).await?;
+    save_parts(tx, &[(matter.id, ticket)]).await?;
+    clock::store::save(tx, &[(matter.id, ticket.clocks.as_slice())], policy).await?;
+    Ok(())
+}
+
+#[tracing::instrument(name = "db.ticket.update", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &History<'_>) -> Result<(), Fault> {
+    let facts = facts(&history.event.change)?;
+    let overdue = overdue(ticket);
+    sqlx::query(
+        "with t as (update ticket set state = $3, kind = $4, urgency = $5, lead_unit_id = $6, result = $7, result_text = $8, score = $9,
+             return_count = $10, redo_count = $11, arbitrated = $12, refuse_reason = $13, handled_by = $14, unreached = $15,
+             last_callback = $16, urged_at = $17, due_at = $18, overdue = $19, version = $20, updated_at = $21
+           where tenant_id = $1 and id = $2)
+         insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, unit_id, text, facts, at)
+         values ($1, $2, $20, $22, $3, $23, $24, $25, $26, $21)",
+    )
+    .bind(tx.tenant())
+    .bind(matter.id)
+    .bind(small(ticket.state as i32))
+    .bind(small(ticket.kind as i32))
+    .bind(small(ticket.urgency as i32))
+    .bind(ticket.lead)
+    .bind(small(ticket.result as i32))
+    .bind(&matter.result_text)
+    .bind(small(ticket.score))
+    .bind(small(ticket.return_count))
+    .bind(small(ticket.redo_count))
+    .bind(ticket.arbitrated)
+    .bind(small(ticket.refuse_reason.map_or(0, |reason| reason as i32)))
+    .bind(&ticket.handled_by)
+    .bind(&ticket.unreached)
+    .bind(small(ticket.last_callback.map_or(0, |outcome| outcome as i32)))
+    .bind(ticket.urged_at.map(|at| at.to_sqlx()))
+    .bind(ticket.due_at().map(|at| at.to_sqlx()))
+    .bind(overdue)
+    .bind(ticket.version)
+    .bind(ticket.updated_at.to_sqlx())
+    .bind(history.event.verb)
+    .bind(history.actor)
+    .bind(history.event.unit)
+    .bind(history.text)
+    .bind(facts)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Units' parts of some requests, as they now are.
+#[tracing::instrument(name = "db.ticket.save_parts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn save_parts(tx: &mut TenantTx, tickets: &[(Uuid, &Ticket)]) -> sqlx::Result<()> {
+    let parts: Vec<(Uuid, &Assignment)> =
+        tickets.iter().flat_map(|(id, ticket)| ticket.assignments.iter().map(move |part| (*id, part))).collect();
+    let tenant = tx.tenant();
+    for chunk in parts.chunks(5000) {
+        let mut insert = QueryBuilder::<Postgres>::new("insert into assignment (tenant_id, ticket_id, unit_id, kind, state, handler_id) ");
+        insert.push_values(chunk, |mut row, (ticket, part)| {
+            row.push_bind(tenant).push_bind(ticket).push_bind(part.unit).push_bind(small(part.kind as i32));
+            row.push_bind(small(part.state as i32)).push_bind(part.handler);
+        });
+        insert.push(
+            " on conflict (tenant_id, ticket_id, unit_id) do update
+              set kind = excluded.kind, state = excluded.state, handler_id = excluded.handler_id",
+        );
+        insert.build().execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// Somebody arrived.
+#[derive(Debug)]
+pub struct Arrival {
+    pub user: Uuid,
+    pub unit: Uuid,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub distance_m: Option<i32>,
+    pub clock_skewed: bool,
+}
+
+#[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: jiff::Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into check_in (tenant_id, ticket_id, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(tx.tenant())
+    .bind(ticket)
+    .bind(arrival.user)
+    .bind(arrival.unit)
+    .bind(arrival.latitude)
+    .bind(arrival.longitude)
+    .bind(arrival.distance_m)
+    .bind(arrival.clock_skewed)
+    .bind(at.to_sqlx())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether the promise to resolve was broken.
+pub fn overdue(ticket: &Ticket) -> bool {
+    ticket.running(clock::rules::Name::C5).is_some_and(|clock| clock.breached_at.is_some())
+}
+
+pub fn facts(change: &Change) -> Result<String, Fault> {
+    serde_json::to_string(change).map_err(|error| Fault::broken(error.to_string()))
+}
+
+/// Enumerations and counts are kept small.
+pub fn small(number: i32) -> i16 {
+    i16::try_from(number).unwrap_or(i16::MAX)
+}
