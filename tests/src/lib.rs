@@ -1,1 +1,4 @@
+//! What crosses services: a whole installation for tests, people who sign in, and readers of the sources.
 
+pub mod world;
+pub mod sources;

@@ -195,6 +195,11 @@ impl Keys {
         }
     }
 
+    /// Whether any key is known.
+    pub fn any(&self) -> bool {
+        !self.keys.load().is_empty()
+    }
+
     /// Whether a key id is known; an unknown one is worth one look at the source.
     pub fn knows(&self, token: &str) -> bool {
         header(token).is_ok_and(|header| self.keys.load().contains_key(&header.kid))

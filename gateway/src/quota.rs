@@ -1,0 +1,106 @@
+//! How much a district and a person may send: two buckets in one Redis call (GCRA, the server's own time), and a bucket in this process
+//! for the time that Redis is away.
+
+use std::{
+    sync::{LazyLock, Mutex},
+    time::{Duration, Instant},
+};
+
+use drumtower_runtime::{Kind, Refusal, redis::Redis};
+use moka::sync::Cache;
+use redis::Script;
+
+/// Each bucket is one time: when it will be empty again. A request moves it on by the pace; too far ahead is too much.
+static GCRA: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local t = redis.call('TIME')
+         local now = t[1] * 1000000 + t[2]
+         local at = {}
+         for i, key in ipairs(KEYS) do
+           local pace, slack = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+           at[i] = math.max(tonumber(redis.call('GET', key) or '0'), now) + pace
+           if at[i] - now > slack then return {i, math.ceil((at[i] - now - slack) / 1000)} end
+         end
+         for i, key in ipairs(KEYS) do
+           redis.call('SET', key, string.format('%.0f', at[i]), 'PX', math.ceil((at[i] - now) / 1000) + 1000)
+         end
+         return {0, 0}",
+    )
+});
+
+/// Quotas.
+#[derive(Debug)]
+pub struct Quota {
+    redis: Redis,
+    tenant_rate: u32,
+    user_rate: u32,
+    local: Cache<String, std::sync::Arc<Mutex<i64>>>,
+    born: Instant,
+}
+
+impl Quota {
+    /// Requests a second for districts and persons; bursts of ten times as many.
+    pub fn new(redis: Redis, tenant_rate: u32, user_rate: u32) -> Self {
+        let local = Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(60)).build();
+        Self { redis, tenant_rate: tenant_rate.max(1), user_rate: user_rate.max(1), local, born: Instant::now() }
+    }
+
+    /// Takes one request of a district and of a person (or an address).
+    pub async fn take(&self, tenant: i32, who: &str) -> Result<(), Refusal> {
+        let keys = [format!("{{{tenant}}}:gateway:quota:tenant"), format!("{{{tenant}}}:gateway:quota:{who}")];
+        let paces = [pace(self.tenant_rate), pace(self.user_rate)];
+        let arguments: Vec<String> = paces.iter().flat_map(|(pace, slack)| [pace.to_string(), slack.to_string()]).collect();
+        match self.redis.script(&GCRA, &keys, &arguments).await.as_deref() {
+            Some([0, _]) => Ok(()),
+            Some([bucket, wait, ..]) => Err(too_many(*bucket == 1, *wait)),
+            _ => self.take_locally(&keys, &paces),
+        }
+    }
+
+    fn take_locally(&self, keys: &[String], paces: &[(i64, i64)]) -> Result<(), Refusal> {
+        let now = i64::try_from(self.born.elapsed().as_micros()).unwrap_or(i64::MAX);
+        for (bucket, (key, (pace, slack))) in keys.iter().zip(paces).enumerate() {
+            let at = self.local.get_with(key.clone(), std::sync::Arc::default);
+            let Ok(mut at) = at.lock() else { continue };
+            let next = (*at).max(now) + pace;
+            if next - now > *slack {
+                return Err(too_many(bucket == 0, (next - now - slack) / 1000));
+            }
+            *at = next;
+        }
+        Ok(())
+    }
+}
+
+/// Microseconds between two requests, and how far ahead a burst may run.
+fn pace(rate: u32) -> (i64, i64) {
+    let pace = 1_000_000 / i64::from(rate);
+    (pace, pace * i64::from(rate) * 10)
+}
+
+fn too_many(district: bool, wait_ms: i64) -> Refusal {
+    let (reason, zh, en) = if district {
+        ("TENANT_QUOTA", "本区请求过于频繁，请稍后重试", "too many requests of this district")
+    } else {
+        ("USER_QUOTA", "请求过于频繁，请稍后重试", "too many requests")
+    };
+    Refusal::new(Kind::Exhausted, reason, zh, en).fact("retry_after_ms", wait_ms.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_redis_the_local_bucket_limits() {
+        let quota = Quota::new(Redis::none(), 1000, 2);
+        let mut taken = 0;
+        while quota.take(1, "someone").await.is_ok() {
+            taken += 1;
+            assert!(taken < 100, "never limited");
+        }
+        assert!((20..=22).contains(&taken), "{taken}");
+        assert_eq!(quota.take(1, "someone").await.expect_err("refused").reason(), "USER_QUOTA");
+        assert!(quota.take(1, "another").await.is_ok());
+    }
+}

@@ -1,0 +1,196 @@
+//! RPCs of companies.
+
+use std::sync::Arc;
+
+use drumtower_proto::enterprise::{
+    CreateEnterpriseRequest, Enterprise, GetEnterpriseRequest, ImportEnterprisesRequest, ImportEnterprisesResponse, ListEnterprisesRequest,
+    ListEnterprisesResponse, LookupEnterpriseRequest, UpdateEnterpriseRequest, enterprise::Status as Standing,
+    enterprise_service_server::EnterpriseService,
+};
+use drumtower_runtime::{Call, Db, Fault, Refusal, call, log::NewEvent, page};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    code, rules,
+    store::{self, Written},
+};
+use crate::{day, import};
+
+/// Companies.
+#[derive(Debug)]
+pub struct Enterprises {
+    pub db: Db,
+}
+
+/// Permissions whose holders work with companies' cards.
+const SEES_ALL: [&str; 7] =
+    ["enterprise.read", "ticket.accept", "ticket.dispatch", "ticket.sign", "ticket.handle", "ticket.sign_off", "ticket.call_back"];
+
+impl Enterprises {
+    async fn create(&self, request: Request<CreateEnterpriseRequest>) -> Result<Response<Enterprise>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let (credit_code, code_state) = rules::credit_code(&ask.credit_code, ask.code_state())?;
+        let status = if ask.status() == Standing::Unspecified { Standing::Operating } else { ask.status() };
+        let written = Written {
+            id: Uuid::now_v7(),
+            credit_code,
+            code_state: code_state as i32,
+            name: ask.name.trim().to_owned(),
+            short_name: ask.short_name.trim().to_owned(),
+            kind: ask.kind,
+            status: status as i32,
+            industry: ask.industry,
+            capital_wan: ask.capital_wan,
+            established_on: day::read("established_on", &ask.established_on)?,
+            version: 1,
+        };
+        let mut tx = self.db.write(&call).await?;
+        store::write(&mut tx, std::slice::from_ref(&written)).await?;
+        let row = store::by_id(&mut tx, written.id).await?.ok_or_else(|| Fault::broken("the company just written is not there"))?;
+        tx.emit(NewEvent::new("enterprise.created", written.id, 1));
+        tx.commit(row.into()).await
+    }
+
+    /// Somebody who does not work with companies sees their own only; any other answers like one that does not exist.
+    async fn get(&self, request: Request<GetEnterpriseRequest>) -> Result<Response<Enterprise>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = call::needed_id("enterprise_id", &ask.enterprise_id)?;
+        if !SEES_ALL.iter().any(|permission| call.may(permission)) && call.person()?.ent != Some(id) {
+            return Err(Refusal::not_found("enterprise").into());
+        }
+        self.one(&call, id).await
+    }
+
+    async fn one(&self, call: &Arc<Call>, id: Uuid) -> Result<Response<Enterprise>, Fault> {
+        let row = store::by_id(&mut self.db.read(call).await?, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
+        Ok(Response::new(row.into()))
+    }
+
+    async fn lookup(&self, request: Request<LookupEnterpriseRequest>) -> Result<Response<Enterprise>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        if let Some(id) = call::id("enterprise_id", &ask.enterprise_id)? {
+            return self.one(&call, id).await;
+        }
+        let found = store::by_codes(&mut self.db.read(&call).await?, &[code::normalise(&ask.credit_code)]).await?;
+        let row = found.into_iter().next().ok_or_else(|| Refusal::not_found("enterprise"))?;
+        Ok(Response::new(row.into()))
+    }
+
+    async fn list(&self, request: Request<ListEnterprisesRequest>) -> Result<Response<ListEnterprisesResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let size = page::size(ask.page_size, 20);
+        let query = rules::normalise(&ask.query);
+        let question = format!("enterprises {query}");
+        let after: Option<store::After> = page::after(&question, &ask.page_token)?;
+        let mut tx = self.db.read(&call).await?;
+        let found = if query.is_empty() {
+            store::page(&mut tx, after, size + 1).await?
+        } else {
+            store::search(&mut tx, &query, &code::normalise(&ask.query), after, size + 1).await?
+        };
+        let (found, next_page_token) = page::cut(found, size, &question, store::Found::place);
+        Ok(Response::new(ListEnterprisesResponse {
+            enterprises: found.into_iter().map(|found| found.row.into()).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn update(&self, request: Request<UpdateEnterpriseRequest>) -> Result<Response<Enterprise>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let wanted = ask.enterprise.unwrap_or_default();
+        let mask = ask.update_mask.map(|mask| mask.paths).unwrap_or_default();
+        let id = call::needed_id("enterprise.id", &wanted.id)?;
+        let mut tx = self.db.write(&call).await?;
+        store::lock(&mut tx, id).await?;
+        let row = store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
+        if !wanted.etag.is_empty() && wanted.etag != row.version.to_string() {
+            return Err(Refusal::stale(row.version.to_string()).into());
+        }
+        let before = Written::from(row);
+        let after = masked(before.clone(), &wanted, &mask)?;
+        let changes = store::differences(&before, &after);
+        if !changes.is_empty() {
+            store::write(&mut tx, std::slice::from_ref(&after)).await?;
+            store::write_changes(&mut tx, &call.actor_name(), &changes).await?;
+            let fields: Vec<&str> = changes.iter().map(|changed| changed.field).collect();
+            tx.emit(NewEvent::new("enterprise.changed", id, after.version).facts(serde_json::json!({ "fields": fields })));
+        }
+        let row = store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
+        tx.commit(row.into()).await
+    }
+
+    async fn import(&self, request: Request<ImportEnterprisesRequest>) -> Result<Response<ImportEnterprisesResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let table = import::read::table(&ask.csv)?;
+        let mut tx = self.db.write(&call).await?;
+        let answer = import::save::companies(&mut tx, &table, &call.actor_name(), ask.preview).await?;
+        if ask.preview {
+            return Ok(Response::new(answer));
+        }
+        tx.commit(answer).await
+    }
+}
+
+/// A company with the fields of a mask taken from what is wanted.
+fn masked(mut company: Written, wanted: &Enterprise, mask: &[String]) -> Result<Written, Refusal> {
+    if mask.is_empty() {
+        return Err(Refusal::invalid("update_mask", "REQUIRED", "请指明要修改的字段", "say which fields change"));
+    }
+    for field in mask {
+        match field.as_str() {
+            "name" if wanted.name.trim().chars().count() < 2 => {
+                return Err(Refusal::invalid("enterprise.name", "TOO_SHORT", "名称至少 2 个字", "must have at least 2 characters"));
+            }
+            "name" => wanted.name.trim().clone_into(&mut company.name),
+            "short_name" => wanted.short_name.trim().clone_into(&mut company.short_name),
+            "status" if Standing::try_from(wanted.status).is_ok_and(|status| status != Standing::Unspecified) => {
+                company.status = wanted.status
+            }
+            "status" => return Err(Refusal::invalid("enterprise.status", "UNKNOWN_VALUE", "未知登记状态", "is not a standing")),
+            "industry" => wanted.industry.clone_into(&mut company.industry),
+            "capital_wan" if !(0.0..=1e9).contains(&wanted.capital_wan) => {
+                return Err(Refusal::invalid("enterprise.capital_wan", "OUT_OF_BOUNDS", "注册资本超出范围", "must be 0 to 1e9"));
+            }
+            "capital_wan" => company.capital_wan = wanted.capital_wan,
+            "established_on" => company.established_on = day::read("enterprise.established_on", &wanted.established_on)?,
+            _ => {
+                return Err(Refusal::invalid(
+                    "update_mask",
+                    "UNKNOWN_FIELD",
+                    format!("不能修改 {field}"),
+                    format!("{field} cannot be changed"),
+                ));
+            }
+        }
+    }
+    company.version += 1;
+    Ok(company)
+}
+
+#[tonic::async_trait]
+impl EnterpriseService for Enterprises {
+    async fn create_enterprise(&self, request: Request<CreateEnterpriseRequest>) -> Result<Response<Enterprise>, Status> {
+        Ok(self.create(request).await?)
+    }
+
+    async fn get_enterprise(&self, request: Request<GetEnterpriseRequest>) -> Result<Response<Enterprise>, Status> {
+        Ok(self.get(request).await?)
+    }
+
+    async fn list_enterprises(&self, request: Request<ListEnterprisesRequest>) -> Result<Response<ListEnterprisesResponse>, Status> {
+        Ok(self.list(request).await?)
+    }
+
+    async fn update_enterprise(&self, request: Request<UpdateEnterpriseRequest>) -> Result<Response<Enterprise>, Status> {
+        Ok(self.update(request).await?)
+    }
+
+    async fn import_enterprises(&self, request: Request<ImportEnterprisesRequest>) -> Result<Response<ImportEnterprisesResponse>, Status> {
+        Ok(self.import(request).await?)
+    }
+
+    async fn lookup_enterprise(&self, request: Request<LookupEnterpriseRequest>) -> Result<Response<Enterprise>, Status> {
+        Ok(self.lookup(request).await?)
+    }
+}

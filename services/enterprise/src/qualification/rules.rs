@@ -1,0 +1,12 @@
+//! What a recognition's days must agree on.
+
+use drumtower_runtime::Refusal;
+use jiff::civil::Date;
+
+/// The end lies after the beginning.
+pub fn valid(from: Date, to: Option<Date>) -> Result<(), Refusal> {
+    if to.is_some_and(|to| to <= from) {
+        return Err(Refusal::invalid("valid_to", "BEFORE_BEGINNING", "失效日期须晚于生效日期", "must lie after the first day"));
+    }
+    Ok(())
+}

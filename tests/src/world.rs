@@ -1,0 +1,301 @@
+//! A whole installation for tests: PostgreSQL and Redis of its own, every service as a process of its own, the gateway in front, two
+//! districts with the same business keys. Everything ends with the test process.
+
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use drumtower::local::{Port, Postgres, Redis};
+use drumtower_runtime::{
+    config::{Config, Database, Gateway, SERVICES, Telemetry},
+    migrate,
+};
+use secrecy::SecretString;
+use serde_json::Value;
+use sqlx::{Connection as _, PgConnection};
+
+/// The password of everybody in the demonstration districts.
+pub const PASSWORD: &str = "Drumtower-2026!";
+/// The two districts, with the same business keys.
+pub const DISTRICTS: [&str; 2] = ["350103", "350199"];
+
+/// Everything that any test needs of an installation.
+#[derive(Debug)]
+pub struct World {
+    pub config: Config,
+    pub postgres: Postgres,
+    pub redis: Mutex<Redis>,
+    pub dir: PathBuf,
+    children: Mutex<BTreeMap<String, Child>>,
+}
+
+/// What a test wants of its world.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Where telemetry goes.
+    pub otlp: Option<String>,
+    /// Everything survives a crash, slower.
+    pub durable: bool,
+    /// Only the database, migrated; no service, no data.
+    pub bare: bool,
+}
+
+impl World {
+    /// Builds a world; panics with what is wrong when it cannot.
+    pub fn start(wanted: &Wanted) -> Self {
+        let dir = tempfile::Builder::new().prefix("drumtower-").tempdir().expect("a temporary folder").keep();
+        let secrets = dir.join("secrets");
+        drumtower::secrets::complete(&secrets).expect("secrets");
+        let postgres = Postgres::start(&dir.join("postgres"), Port::Any, wanted.durable).expect("PostgreSQL");
+        let redis = Redis::start(&dir.join("redis"), Port::Any).expect("Redis");
+        let mut services = BTreeMap::new();
+        for service in SERVICES {
+            services.insert(service.to_owned(), format!("127.0.0.1:{}", free_port()));
+        }
+        let config = Config {
+            database: Database { url: postgres.url("drumtower"), pool: 8 },
+            redis: Some(redis.url()),
+            services,
+            gateway: Gateway { listen: format!("127.0.0.1:{}", free_port()), user_rate: 10_000, tenant_rate: 10_000, ..Config::default().gateway },
+            secrets,
+            telemetry: Telemetry { otlp: wanted.otlp.clone(), ..Config::default().telemetry },
+        };
+        std::fs::write(dir.join("drumtower.toml"), toml::to_string(&config).expect("TOML")).expect("written");
+        let world = Self { config, postgres, redis: Mutex::new(redis), dir, children: Mutex::default() };
+        block_on(world.migrate());
+        if !wanted.bare {
+            world.open();
+        }
+        world
+    }
+
+    async fn migrate(&self) {
+        let mut admin = PgConnection::connect(&self.postgres.admin_url("postgres")).await.expect("connected");
+        let known: Option<(i32,)> =
+            sqlx::query_as("select 1 from pg_database where datname = 'drumtower'").fetch_optional(&mut admin).await.expect("asked");
+        if known.is_none() {
+            sqlx::raw_sql("create database drumtower").execute(&mut admin).await.expect("created");
+        }
+        let mut admin = self.admin().await;
+        let passwords: Vec<(String, SecretString)> = drumtower::secrets::login_roles()
+            .map(|role| (role.clone(), self.config.secret(&role).expect("a secret")))
+            .collect();
+        migrate::bootstrap(&mut admin, &passwords).await.expect("bootstrapped");
+        for service in schemas() {
+            migrate::migrate(&mut admin, &service).await.expect("migrated");
+        }
+    }
+
+    /// Onboards and fills two districts and opens the door.
+    fn open(&self) {
+        let demo = crate::sources::root().join("deploy/local/demo/350103");
+        for service in SERVICES {
+            self.serve(service);
+        }
+        self.serve("gateway");
+        self.wait_ready();
+        for code in DISTRICTS {
+            let copy = self.dir.join("demo").join(code);
+            copy_district(&demo, &copy, code);
+            block_on(async {
+                drumtower::demo::onboard(&self.config, &copy).await.expect("onboarded");
+                drumtower::demo::seed(&self.url(), &copy, |_| {}).await.expect("seeded");
+            });
+        }
+    }
+
+    /// An administrator's connection to the database.
+    pub async fn admin(&self) -> PgConnection {
+        PgConnection::connect(&self.postgres.admin_url("drumtower")).await.expect("connected")
+    }
+
+    /// Where the gateway is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.config.gateway.listen)
+    }
+
+    /// Starts a role as a process of its own.
+    pub fn serve(&self, role: &str) {
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.join(format!("{role}.log"))).expect("a log");
+        let child = Command::new(program())
+            .args(["--config"])
+            .arg(self.dir.join("drumtower.toml"))
+            .args(["serve", role, "--with-parent"])
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("started");
+        self.children.lock().expect("children").insert(role.to_owned(), child);
+    }
+
+    /// Kills a role at once, as a crash would.
+    pub fn kill(&self, role: &str) {
+        let child = self.children.lock().expect("children").remove(role);
+        if let Some(mut child) = child {
+            child.kill().expect("killed");
+            child.wait().expect("ended");
+        }
+    }
+
+    /// The process of a role.
+    pub fn pid(&self, role: &str) -> Option<u32> {
+        self.children.lock().expect("children").get(role).map(Child::id)
+    }
+
+    /// Waits until the gateway says that everything is ready.
+    pub fn wait_ready(&self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        let ready = || block_on(async { reqwest::get(format!("{}/readyz", self.url())).await.is_ok_and(|answer| answer.status().is_success()) });
+        while !ready() {
+            assert!(Instant::now() < until, "not ready within a minute; logs in {}", self.dir.display());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Signs a person of a district in.
+    pub async fn sign_in(&self, district: &str, login: &str) -> Person {
+        let person = Person { base: format!("{}/t/{district}", self.url()), token: String::new(), http: reqwest::Client::new(), me: Value::Null };
+        let answer = person.post("/v1/sessions", serde_json::json!({ "login": login, "password": PASSWORD })).await;
+        assert_eq!(answer.status, 200, "{login} of {district}: {}", answer.body);
+        let token = answer.body["access_token"].as_str().unwrap_or_default().to_owned();
+        Person { token, me: answer.body["user"].clone(), ..person }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for child in self.children.lock().expect("children").values_mut() {
+            drop(child.kill());
+        }
+    }
+}
+
+/// Schemas of all services.
+pub fn schemas() -> [migrate::Service; 4] {
+    [drumtower_identity::SCHEMA, drumtower_enterprise::SCHEMA, drumtower_party::SCHEMA, drumtower_ticketing::SCHEMA]
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub base: String,
+    pub token: String,
+    pub http: reqwest::Client,
+    pub me: Value,
+}
+
+/// An answer of the gateway.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub text: String,
+    pub request_id: String,
+}
+
+impl Answer {
+    /// The stable reason of a refusal.
+    pub fn reason(&self) -> &str {
+        self.body["error"]["details"]
+            .as_array()
+            .and_then(|details| details.iter().find(|detail| detail["@type"].as_str().is_some_and(|kind| kind.ends_with("ErrorInfo"))))
+            .and_then(|info| info["reason"].as_str())
+            .unwrap_or_default()
+    }
+
+    /// The body of an answer that must have succeeded.
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.body
+    }
+}
+
+impl Person {
+    /// Reads.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(reqwest::Method::GET, path, None, None).await
+    }
+
+    /// Writes, with a key of its own.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        let key = uuid::Uuid::now_v7().to_string();
+        self.send(reqwest::Method::POST, path, Some(body), Some(&key)).await
+    }
+
+    /// Writes with a given key.
+    pub async fn post_keyed(&self, path: &str, body: Value, key: &str) -> Answer {
+        self.send(reqwest::Method::POST, path, Some(body), Some(key)).await
+    }
+
+    /// Any request.
+    pub async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>, key: Option<&str>) -> Answer {
+        match self.try_send(method, path, body, key).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{path}: {error}"),
+        }
+    }
+
+    /// Any request, when the gateway may be gone.
+    pub async fn try_send(&self, method: reqwest::Method, path: &str, body: Option<Value>, key: Option<&str>) -> reqwest::Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let request_id = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let text = answer.text().await?;
+        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), text, request_id })
+    }
+}
+
+/// A district's files under another code, so that two districts have the same business keys.
+fn copy_district(from: &Path, to: &Path, code: &str) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for file in crate::sources::files(from, "") {
+        let mut text = std::fs::read_to_string(&file).expect("read");
+        if file.ends_with("tenant.toml") {
+            text = text.replace("350103", code).replace("taijiang.localhost", &format!("d{code}.localhost"));
+        }
+        std::fs::write(to.join(file.file_name().expect("a name")), text).expect("written");
+    }
+}
+
+/// The program under test, beside the test's own.
+fn program() -> PathBuf {
+    let mut path = std::env::current_exe().expect("our own path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    let program = path.join("drumtower");
+    assert!(program.is_file(), "{} is not there: build it first (`cargo build -p drumtower`)", program.display());
+    program
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+/// Runs something that waits, outside any runtime.
+pub fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(work)
+        };
+        scope.spawn(run).join().expect("it ran")
+    })
+}
