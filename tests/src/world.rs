@@ -148,6 +148,11 @@ impl World {
         self.children.lock().expect("children").get(role).map(Child::id)
     }
 
+    /// Starts Redis again where it was.
+    pub fn restart_redis(&self, stopped: &Redis) -> Redis {
+        Redis::start(&self.dir.join("redis"), Port::Fixed(stopped.port())).expect("Redis")
+    }
+
     /// Waits until the gateway says that everything is ready.
     pub fn wait_ready(&self) {
         let until = Instant::now() + Duration::from_secs(60);
@@ -274,7 +279,7 @@ fn copy_district(from: &Path, to: &Path, code: &str) {
 }
 
 /// The program under test, beside the test's own.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let mut path = std::env::current_exe().expect("our own path");
     path.pop();
     if path.ends_with("deps") {

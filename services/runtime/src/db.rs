@@ -18,6 +18,7 @@ use crate::{
     fault::{Fault, unavailable},
     log::NewEvent,
     redis::Bell,
+    seal::{Kek, Place},
 };
 
 /// A service's database: its own schema, its own login role, which owns nothing.
@@ -27,6 +28,7 @@ pub struct Db {
     pool: PgPool,
     sweep: PgPool,
     bell: Bell,
+    kek: Kek,
 }
 
 impl Db {
@@ -34,7 +36,8 @@ impl Db {
     pub fn connect(config: &Config, service: &'static str, bell: Bell) -> Result<Self, Fault> {
         let pool = pool(config, &format!("dt_{service}"), config.database.pool)?;
         let sweep = pool_of_sweep(config, service)?;
-        Ok(Self { service, pool, sweep, bell })
+        let kek = Kek::new(config.secret("kek").map_err(|error| Fault::broken(error.to_string()))?)?;
+        Ok(Self { service, pool, sweep, bell, kek })
     }
 
     /// The service's name.
@@ -76,6 +79,7 @@ impl Db {
             deadline: call.deadline,
             events: Vec::new(),
             bell: self.bell.clone(),
+            kek: self.kek.clone(),
         })
     }
 
@@ -90,7 +94,9 @@ impl Db {
                 .bind(&key.key)
                 .fetch_optional(tx.conn())
                 .await?;
-        Ok(row.and_then(|(hash, answer)| Some((hash.try_into().ok()?, answer))))
+        let Some((hash, sealed)) = row else { return Ok(None) };
+        let answer = self.kek.of_tenant(call.tenant, ANSWERS)?.open_bytes(place_of_answer(&key.key), &sealed)?;
+        Ok(Some((hash.try_into().map_err(|_| Fault::broken("a key's hash has another length"))?, answer)))
     }
 
     /// Districts that a sweep over all of them found, by a statement that reads only columns declared as swept.
@@ -139,6 +145,14 @@ fn pool_of_sweep(config: &Config, service: &str) -> Result<PgPool, Fault> {
     pool(config, &format!("dt_{service}_sweep"), 2)
 }
 
+/// Salt of the key that seals kept answers.
+const ANSWERS: &[u8] = b"answers";
+
+/// Where a kept answer belongs. It may hold personal data, so it is sealed like a field.
+fn place_of_answer(key: &str) -> Place<'_> {
+    Place { table: "request_key", column: "answer", row: key }
+}
+
 /// Whose idempotency keys these are.
 fn principal(call: &Call) -> String {
     match &call.actor {
@@ -161,6 +175,7 @@ pub struct TenantTx {
     deadline: Instant,
     events: Vec<NewEvent>,
     bell: Bell,
+    kek: Kek,
 }
 
 impl TenantTx {
@@ -227,6 +242,7 @@ impl TenantTx {
     /// Another attempt that committed the same key first makes this one void.
     async fn write_key(&mut self, answer: &[u8]) -> Result<(), Fault> {
         let Some(key) = self.key.take() else { return Ok(()) };
+        let answer = self.kek.of_tenant(self.tenant, ANSWERS)?.seal_bytes(place_of_answer(&key.key), answer)?;
         let (tenant, principal, now) = (self.tenant, self.principal.clone(), self.now);
         let written = sqlx::query(
             "insert into request_key (tenant_id, principal, key, hash, answer, at) values ($1, $2, $3, $4, $5, $6)

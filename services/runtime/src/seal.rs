@@ -137,12 +137,17 @@ fn random(length: usize) -> Result<Vec<u8>, Fault> {
 impl Sealer {
     /// Seals a text for its place; the empty text stays empty.
     pub fn seal(&self, place: Place<'_>, text: &str) -> Result<Vec<u8>, Fault> {
-        if text.is_empty() {
+        self.seal_bytes(place, text.as_bytes())
+    }
+
+    /// Seals bytes for their place; none stay none.
+    pub fn seal_bytes(&self, place: Place<'_>, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+        if bytes.is_empty() {
             return Ok(Vec::new());
         }
         let nonce = random(NONCE)?;
         let aad = self.aad(place);
-        let payload = Payload { msg: text.as_bytes(), aad: &aad };
+        let payload = Payload { msg: bytes, aad: &aad };
         let nonce_bytes: [u8; NONCE] = nonce.clone().try_into().map_err(|_| Fault::broken("nonce"))?;
         let sealed = self.cipher.encrypt(&Nonce::from(nonce_bytes), payload).map_err(|_| Fault::broken("sealing failed"))?;
         Ok([&[VERSION][..], &nonce, &sealed].concat())
@@ -150,15 +155,20 @@ impl Sealer {
 
     /// Opens what was sealed for this place.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<String, Fault> {
+        let broken = |_| Fault::broken(format!("{}.{} of {} is not text", place.table, place.column, place.row));
+        String::from_utf8(self.open_bytes(place, sealed)?).map_err(broken)
+    }
+
+    /// Opens bytes that were sealed for this place.
+    pub fn open_bytes(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
         if sealed.is_empty() {
-            return Ok(String::new());
+            return Ok(Vec::new());
         }
         let broken = || Fault::broken(format!("{}.{} of {} does not open", place.table, place.column, place.row));
         let (head, text) = sealed.split_at_checked(1 + NONCE).filter(|(head, _)| head[0] == VERSION).ok_or_else(broken)?;
         let nonce: [u8; NONCE] = head[1..].try_into().map_err(|_| broken())?;
         let payload = Payload { msg: text, aad: &self.aad(place) };
-        let opened = self.cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| broken())?;
-        String::from_utf8(opened).map_err(|_| broken())
+        self.cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| broken())
     }
 
     /// Blind index of a value, for equality in the district: never for a column of few values. Empty for an empty text.
