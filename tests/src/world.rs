@@ -103,8 +103,9 @@ impl World {
             let copy = self.dir.join("demo").join(code);
             copy_district(&demo, &copy, code);
             block_on(async {
-                drumtower::demo::onboard(&self.config, &copy).await.expect("onboarded");
-                drumtower::demo::seed(&self.url(), &copy, |_| {}).await.expect("seeded");
+                let district = drumtower::demo::District::read(&copy).expect("a district");
+                drumtower_identity::onboard(&self.config, &district.onboarding()).await.expect("onboarded");
+                drumtower::demo::seed(&self.url(), &district).await.expect("seeded");
             });
         }
     }

@@ -103,6 +103,11 @@ impl Redis {
         inner.note(answer);
     }
 
+    /// Whether it answers.
+    pub async fn ping(&self) -> Option<String> {
+        self.run(&::redis::cmd("PING")).await
+    }
+
     /// Empties it, for tests and operators: nothing is lost but time.
     pub async fn flush(&self) -> Option<String> {
         self.run(&::redis::cmd("FLUSHALL")).await

@@ -1,0 +1,47 @@
+//! One role as one process.
+
+use std::time::Duration;
+
+use drumtower_runtime::Config;
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::io::AsyncReadExt as _;
+
+use crate::Failure;
+
+/// How long a role may drain once its parent is gone.
+const DRAIN: Duration = Duration::from_secs(12);
+
+/// `drumtower serve`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Which role.
+    #[arg(value_parser = ["identity", "enterprise", "party", "ticketing", "gateway"])]
+    role: String,
+    /// Stops when standard input ends, which it does when the process that holds its other end is gone.
+    #[arg(long)]
+    with_parent: bool,
+}
+
+/// Runs a role until the process is told to stop.
+pub async fn serve(config: Config, options: Options) -> Result<(), Failure> {
+    if options.with_parent {
+        tokio::spawn(end_with_parent());
+    }
+    match options.role.as_str() {
+        "identity" => drumtower_identity::serve(config).await,
+        "enterprise" => drumtower_enterprise::serve(config).await,
+        "party" => drumtower_party::serve(config).await,
+        "ticketing" => drumtower_ticketing::serve(config).await,
+        _ => drumtower_gateway::serve(config).await,
+    }
+}
+
+/// Asks ourselves to stop as an operator would, so that there is one way to drain.
+async fn end_with_parent() {
+    let mut input = tokio::io::stdin();
+    let mut nothing = [0; 64];
+    while input.read(&mut nothing).await.is_ok_and(|read| read > 0) {}
+    let _sent = kill_process(getpid(), Signal::TERM);
+    tokio::time::sleep(DRAIN).await;
+    std::process::exit(1);
+}

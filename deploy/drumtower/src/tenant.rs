@@ -1,0 +1,98 @@
+//! A new district on the platform, with its three officers.
+
+use std::path::{Path, PathBuf};
+
+use drumtower_identity::{NewTenant, Officer, onboard};
+use drumtower_runtime::Config;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::{Failure, secrets};
+
+/// `drumtower tenant`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Onboards a district. Prints its officers' first passwords once, unless the file gives them.
+    Create(Create),
+}
+
+/// What is needed to onboard a district.
+#[derive(Debug, clap::Args)]
+pub struct Create {
+    /// GB/T 2260 code, for example 350104.
+    #[arg(long)]
+    code: String,
+    /// Name, Chinese.
+    #[arg(long)]
+    name: String,
+    /// Name, English.
+    #[arg(long)]
+    name_en: String,
+    /// Host name that leads to it.
+    #[arg(long)]
+    host: String,
+    /// TOML with tables `sysadmin`, `secadmin`, `auditadmin`: `login`, `name`, and `password` when it is not to be generated.
+    #[arg(long, value_name = "FILE")]
+    officers: Option<PathBuf>,
+}
+
+/// The officers' file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Officers {
+    sysadmin: Option<Named>,
+    secadmin: Option<Named>,
+    auditadmin: Option<Named>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    login: String,
+    name: String,
+    password: Option<SecretString>,
+}
+
+/// Runs a command.
+pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
+    let Command::Create(create) = command;
+    let officers = create.officers.as_deref().map(read).transpose()?.unwrap_or_default();
+    let generated = [&officers.sysadmin, &officers.secadmin, &officers.auditadmin]
+        .map(|officer| officer.as_ref().is_none_or(|officer| officer.password.is_none()));
+    let new = NewTenant {
+        code: create.code,
+        name: create.name,
+        name_en: create.name_en,
+        host: create.host,
+        sysadmin: officer(officers.sysadmin, "sysadmin", "系统管理员"),
+        secadmin: officer(officers.secadmin, "secadmin", "安全管理员"),
+        auditadmin: officer(officers.auditadmin, "auditadmin", "审计管理员"),
+    };
+    let tenant = onboard(config, &new).await?;
+    println!("{} {} is on the platform as number {}, at host {}.", tenant.code, tenant.name, tenant.number, tenant.host);
+    let shown = [&new.sysadmin, &new.secadmin, &new.auditadmin].into_iter().zip(generated).filter(|(_, generated)| *generated);
+    for (officer, _) in shown {
+        println!("  {}  {}  first password {}", officer.login, officer.name, officer.password.expose_secret());
+    }
+    if generated.contains(&true) {
+        println!("These passwords are not shown again. An officer who was there already keeps the old one.");
+    }
+    Ok(())
+}
+
+fn officer(named: Option<Named>, login: &str, name: &str) -> Officer {
+    match named {
+        Some(Named { login, name, password }) => Officer { login, name, password: password.unwrap_or_else(first_password) },
+        None => Officer { login: login.to_owned(), name: name.to_owned(), password: first_password() },
+    }
+}
+
+/// Random, and of the three classes of characters that a password must have.
+fn first_password() -> SecretString {
+    SecretString::from(format!("Dt-{}", &secrets::password().expose_secret()[..24]))
+}
+
+fn read(file: &Path) -> Result<Officers, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
