@@ -267,8 +267,8 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
     let now = drumtower_runtime::Clock::system().now();
     let stranger = uuid::Uuid::now_v7();
     let hour_ago = now - jiff::SignedDuration::from_hours(1);
-    let expired = people.access(&token::claims(stranger, 1, stranger, hour_ago, None, None, vec![], hour_ago));
-    let mut bent = token::claims(stranger, 1, stranger, now, None, None, vec![], now);
+    let expired = people.access(&token::claims(stranger, 1, stranger, hour_ago, None, None, 1, vec![], hour_ago));
+    let mut bent = token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now);
     bent.aud = "somebody-else".into();
     let proofs = [
         ("nothing", String::new()),
@@ -276,7 +276,7 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
         ("an expired token", format!("Bearer {expired}")),
         ("another audience", format!("Bearer {}", people.access(&bent))),
         ("a service's token", format!("Bearer {}", gateway_key.service("gateway", "ticketing", now))),
-        ("a token of another key", format!("Bearer {}", gateway_key.access(&token::claims(stranger, 1, stranger, now, None, None, vec![], now)))),
+        ("a token of another key", format!("Bearer {}", gateway_key.access(&token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now)))),
     ];
     let mut problems = Vec::new();
     for method in methods().into_iter().filter(|method| method.who != Who::Public) {
@@ -290,7 +290,7 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
         }
         // Past the gateway there is nothing to be had either: the service believes callers it knows, and nobody else.
         let direct = direct(method).await;
-        let token = people.access(&token::claims(stranger, 1, stranger, now, None, None, vec![], now));
+        let token = people.access(&token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now));
         let answer = call(&direct, method, &message, &[("authorization", format!("Bearer {token}")), ("drumtower-tenant", "1".to_owned())]).await;
         if answer.as_ref().err().map(Status::code) != Some(Code::Unauthenticated) {
             problems.push(format!("{}: past the gateway: {answer:?}", method.path));

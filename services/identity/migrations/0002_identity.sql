@@ -76,7 +76,7 @@ create table session (
   foreign key (tenant_id, user_id) references user_account (tenant_id, id)
 );
 comment on table session is 'Sessions; a session ends by itself after twelve hours.';
-create index session_user on session (tenant_id, user_id) where ended_at is null;
+create index session_of_user on session (tenant_id, user_id) where ended_at is null;
 
 create table refresh_token (
   tenant_id int4 not null,

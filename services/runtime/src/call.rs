@@ -181,7 +181,7 @@ mod tests {
 
     fn call(roles: Vec<Held>, ent: Option<Uuid>) -> Call {
         let now = Timestamp::UNIX_EPOCH;
-        let claims = token::claims(Uuid::now_v7(), 1, Uuid::now_v7(), now, None, ent, roles, now);
+        let claims = token::claims(Uuid::now_v7(), 1, Uuid::now_v7(), now, None, ent, 1, roles, now);
         Call { actor: Actor::Person(Arc::new(claims)), ..Call::of_service("test", 1, now, std::time::Duration::from_secs(1)) }
     }
 

@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use uuid::Uuid;
 
 use crate::{
-    clock::{Clock, from_proto},
+    clock::Clock,
     db::Db,
     log::{Follow, follow},
     peers::Peers,
@@ -45,9 +45,9 @@ impl Default for Revocations {
 }
 
 impl Revocations {
-    /// Whether a token is void: its session ended, or it was issued before the person's rights changed.
+    /// Whether a token is void: its session ended, or it was issued before the person's rights changed, which their record's version says.
     pub fn revoked(&self, claims: &Claims) -> bool {
-        self.sessions.contains_key(&claims.sid) || self.people.get(&claims.sub).is_some_and(|since| claims.iat < since)
+        self.sessions.contains_key(&claims.sid) || self.people.get(&claims.sub).is_some_and(|version| claims.ep < version)
     }
 
     /// Whether the feed was read to its end a moment ago.
@@ -75,8 +75,8 @@ impl Revocations {
         match event.r#type.as_str() {
             "session.ended" => self.sessions.insert(subject, ()),
             "user.disabled" | "user.roles_changed" => {
-                let at = event.at.as_ref().and_then(from_proto).map_or(i64::MAX, |at| at.as_second() + 1);
-                self.people.insert(subject, at);
+                let newest = self.people.get(&subject).unwrap_or(0).max(event.version);
+                self.people.insert(subject, newest);
             }
             _ => {}
         }
@@ -86,18 +86,20 @@ impl Revocations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::to_proto, token};
+    use crate::token;
 
     #[test]
     fn a_change_of_roles_voids_older_tokens_and_leaves_newer_ones() {
         let revocations = Revocations::default();
         let at: jiff::Timestamp = "2026-11-24T02:00:00Z".parse().expect("a time");
         let person = Uuid::now_v7();
-        let token = |issued: jiff::Timestamp| token::claims(person, 1, Uuid::now_v7(), issued, None, None, vec![], issued);
-        let event = Event { r#type: "user.roles_changed".into(), subject: person.to_string(), at: Some(to_proto(at)), ..Event::default() };
-        assert!(!revocations.revoked(&token(at)));
+        let token = |version| token::claims(person, 1, Uuid::now_v7(), at, None, None, version, vec![], at);
+        let event = Event { r#type: "user.roles_changed".into(), subject: person.to_string(), version: 5, ..Event::default() };
+        assert!(!revocations.revoked(&token(4)));
         revocations.take(&event);
-        assert!(revocations.revoked(&token(at)));
-        assert!(!revocations.revoked(&token(at + jiff::SignedDuration::from_secs(2))));
+        assert!(revocations.revoked(&token(4)));
+        assert!(!revocations.revoked(&token(5)));
+        revocations.take(&Event { version: 3, ..event });
+        assert!(revocations.revoked(&token(4)));
     }
 }

@@ -166,7 +166,7 @@ impl Parts {
             .http2_keepalive_interval(Some(Duration::from_secs(20)))
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .http2_max_header_list_size(16 * 1024)
-            .add_routes(Routes::from(guarded.merge(open)));
+            .add_routes(Routes::from(guarded.merge(open.reset_fallback())));
         let told = Arc::clone(&stopped);
         let serving = server.serve_with_incoming_shutdown(incoming, async move { told.notified().await });
         tokio::pin!(serving);

@@ -44,6 +44,8 @@ pub struct Claims {
     /// Company the person works for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ent: Option<Uuid>,
+    /// Version of the person's record when it was issued: a later one, with other rights, voids it.
+    pub ep: i64,
     /// Roles held, each with the nodes it reaches (none: the whole district).
     pub roles: Vec<Held>,
 }
@@ -277,6 +279,7 @@ pub fn claims(
     auth_time: Timestamp,
     unit: Option<Uuid>,
     ent: Option<Uuid>,
+    ep: i64,
     roles: Vec<Held>,
     now: Timestamp,
 ) -> Claims {
@@ -292,6 +295,7 @@ pub fn claims(
         auth_time: auth_time.as_second(),
         unit,
         ent,
+        ep,
         roles,
     }
 }
@@ -309,7 +313,7 @@ mod tests {
     }
 
     fn a_person() -> Claims {
-        claims(Uuid::now_v7(), 7, Uuid::now_v7(), now(), None, None, vec![Held { r: 2, n: vec![] }], now())
+        claims(Uuid::now_v7(), 7, Uuid::now_v7(), now(), None, None, 1, vec![Held { r: 2, n: vec![] }], now())
     }
 
     #[test]

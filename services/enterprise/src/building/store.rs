@@ -35,7 +35,7 @@ impl From<Row> for Building {
     }
 }
 
-#[tracing::instrument(name = "db.building.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.building.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, zone: Uuid, building: &CreateBuildingRequest) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into building (tenant_id, id, code, zone_id, name, address, gross_m2, leasable_m2, floors, latitude, longitude)
@@ -57,7 +57,7 @@ pub async fn insert(tx: &mut TenantTx, id: Uuid, zone: Uuid, building: &CreateBu
     .await
 }
 
-#[tracing::instrument(name = "db.building.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.building.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select id, code, zone_id, name, address, gross_m2, leasable_m2, floors, latitude, longitude
@@ -70,7 +70,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
 }
 
 /// Buildings after a code, by code; of one zone when it is given.
-#[tracing::instrument(name = "db.building.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.building.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, zone: Option<Uuid>, after: &str, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, code, zone_id, name, address, gross_m2, leasable_m2, floors, latitude, longitude
@@ -85,7 +85,7 @@ pub async fn page(tx: &mut TenantTx, zone: Option<Uuid>, after: &str, limit: i64
 }
 
 /// Every building's code with its id, for imports.
-#[tracing::instrument(name = "db.building.codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.building.codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn codes(tx: &mut TenantTx) -> sqlx::Result<Vec<(String, Uuid)>> {
     sqlx::query_as("select code, id from building where tenant_id = $1").bind(tx.tenant()).fetch_all(tx.conn()).await
 }

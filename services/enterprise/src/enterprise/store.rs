@@ -84,7 +84,7 @@ impl From<Row> for Written {
     }
 }
 
-#[tracing::instrument(name = "db.enterprise.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
@@ -100,7 +100,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
 }
 
 /// Locks a company's row until the transaction ends; whether there is one.
-#[tracing::instrument(name = "db.enterprise.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     let row: Option<(i64,)> = sqlx::query_as("select version from enterprise where tenant_id = $1 and id = $2 for update")
         .bind(tx.tenant())
@@ -111,7 +111,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
 }
 
 /// Companies by their codes.
-#[tracing::instrument(name = "db.enterprise.by_codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.by_codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_codes(tx: &mut TenantTx, codes: &[String]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
@@ -146,7 +146,7 @@ impl Found {
 
 /// Companies that a text finds, best first: the very name or code, then a beginning, then anywhere; shorter names first. Two characters
 /// and more go through the pairs, fewer through the beginnings; both work under row-level security, for they only compare.
-#[tracing::instrument(name = "db.enterprise.search", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.search", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
     let pairs: Vec<i64> = grams(query).into_iter().collect();
     let (class, size, norm, id) = after.unwrap_or((-1, 0, String::new(), Uuid::nil()));
@@ -183,7 +183,7 @@ pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<Af
 }
 
 /// All companies by name, from one on.
-#[tracing::instrument(name = "db.enterprise.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
     let (_, _, norm, id) = after.unwrap_or((0, 0, String::new(), Uuid::nil()));
     sqlx::query_as(
@@ -202,7 +202,7 @@ pub async fn page(tx: &mut TenantTx, after: Option<After>, limit: i64) -> sqlx::
 }
 
 /// Adds or rewrites companies in few statements. Pairs of former names stay: they still find the company.
-#[tracing::instrument(name = "db.enterprise.write", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.write", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn write(tx: &mut TenantTx, companies: &[Written]) -> sqlx::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
     for chunk in companies.chunks(1000) {
@@ -258,7 +258,7 @@ pub struct Changed {
     pub after: String,
 }
 
-#[tracing::instrument(name = "db.enterprise.write_changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.enterprise.write_changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn write_changes(tx: &mut TenantTx, actor: &str, changes: &[Changed]) -> sqlx::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
     for chunk in changes.chunks(5000) {

@@ -42,7 +42,7 @@ pub struct New {
     pub since: Date,
 }
 
-#[tracing::instrument(name = "db.presence.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.presence.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, presences: &[New]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for chunk in presences.chunks(5000) {
@@ -56,7 +56,7 @@ pub async fn insert(tx: &mut TenantTx, presences: &[New]) -> sqlx::Result<()> {
     Ok(())
 }
 
-#[tracing::instrument(name = "db.presence.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.presence.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("select id, enterprise_id, building_id, kind, since, until from presence where tenant_id = $1 and id = $2")
         .bind(tx.tenant())
@@ -65,7 +65,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
         .await
 }
 
-#[tracing::instrument(name = "db.presence.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.presence.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("select id, enterprise_id, building_id, kind, since, until from presence where tenant_id = $1 and id = $2 for update")
         .bind(tx.tenant())
@@ -74,7 +74,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
         .await
 }
 
-#[tracing::instrument(name = "db.presence.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.presence.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end(tx: &mut TenantTx, id: Uuid, until: Date) -> sqlx::Result<()> {
     sqlx::query("update presence set until = $3 where tenant_id = $1 and id = $2")
         .bind(tx.tenant())
@@ -85,7 +85,7 @@ pub async fn end(tx: &mut TenantTx, id: Uuid, until: Date) -> sqlx::Result<()> {
     Ok(())
 }
 
-#[tracing::instrument(name = "db.presence.of_enterprises", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.presence.of_enterprises", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_enterprises(tx: &mut TenantTx, enterprises: &[Uuid]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, enterprise_id, building_id, kind, since, until from presence

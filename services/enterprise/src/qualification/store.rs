@@ -52,7 +52,7 @@ pub struct New {
     pub valid_to: Option<Date>,
 }
 
-#[tracing::instrument(name = "db.qualification.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.qualification.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &[New]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for chunk in new.chunks(5000) {
@@ -69,7 +69,7 @@ pub async fn insert(tx: &mut TenantTx, new: &[New]) -> sqlx::Result<()> {
     Ok(())
 }
 
-#[tracing::instrument(name = "db.qualification.of_enterprises", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.qualification.of_enterprises", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_enterprises(tx: &mut TenantTx, enterprises: &[Uuid]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, enterprise_id, kind, level, basis, certificate_no, issuer, valid_from, valid_to from qualification
@@ -82,7 +82,7 @@ pub async fn of_enterprises(tx: &mut TenantTx, enterprises: &[Uuid]) -> sqlx::Re
 }
 
 /// Distinct companies that hold each kind on a day.
-#[tracing::instrument(name = "db.qualification.count", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.qualification.count", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn count(tx: &mut TenantTx, on: Date) -> sqlx::Result<Vec<(i16, i64)>> {
     sqlx::query_as(
         "select kind, count(distinct enterprise_id) from qualification
@@ -95,7 +95,7 @@ pub async fn count(tx: &mut TenantTx, on: Date) -> sqlx::Result<Vec<(i16, i64)>>
 }
 
 /// Distinct companies that hold any kind on a day, and companies present on it.
-#[tracing::instrument(name = "db.qualification.count_all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.qualification.count_all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn count_all(tx: &mut TenantTx, on: Date) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as(
         "select (select count(distinct enterprise_id) from qualification

@@ -20,7 +20,7 @@ impl From<Row> for Zone {
     }
 }
 
-#[tracing::instrument(name = "db.zone.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.zone.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, zone: &CreateZoneRequest) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into zone (tenant_id, id, code, name, area_m2) values ($1, $2, $3, $4, $5)
@@ -35,7 +35,7 @@ pub async fn insert(tx: &mut TenantTx, id: Uuid, zone: &CreateZoneRequest) -> sq
     .await
 }
 
-#[tracing::instrument(name = "db.zone.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.zone.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select id, code, name, area_m2,
@@ -48,7 +48,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     .await
 }
 
-#[tracing::instrument(name = "db.zone.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.zone.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, code, name, area_m2,

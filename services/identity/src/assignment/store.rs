@@ -39,7 +39,7 @@ impl From<Row> for Assignment {
     }
 }
 
-#[tracing::instrument(name = "db.assignment.of_user", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.assignment.of_user", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_user(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, user_id, role, node_id, valid_from, valid_to from assignment
@@ -52,7 +52,7 @@ pub async fn of_user(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<Vec<Row>> {
 }
 
 /// Active people who hold a role now, for a node when one is given, else for whichever.
-#[tracing::instrument(name = "db.assignment.holders", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.assignment.holders", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn holders(tx: &mut TenantTx, role: i32, node: Option<Uuid>) -> sqlx::Result<Vec<Uuid>> {
     let now = tx.now().to_sqlx();
     let rows: Vec<(Uuid,)> = sqlx::query_as(
@@ -70,7 +70,7 @@ pub async fn holders(tx: &mut TenantTx, role: i32, node: Option<Uuid>) -> sqlx::
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }
 
-#[tracing::instrument(name = "db.assignment.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.assignment.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, grant: &Grant, granted_by: &str) -> sqlx::Result<Row> {
     let now = tx.now().to_sqlx();
     let exclusive = SURFACE.role(grant.role as i32).map(|rule| rule.exclusive.clone()).filter(|group| !group.is_empty());
@@ -93,7 +93,7 @@ pub async fn insert(tx: &mut TenantTx, grant: &Grant, granted_by: &str) -> sqlx:
 }
 
 /// Ends an assignment now; one that has ended stays as it is.
-#[tracing::instrument(name = "db.assignment.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.assignment.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     let now = tx.now().to_sqlx();
     sqlx::query_as(

@@ -33,7 +33,7 @@ impl Row {
     }
 }
 
-#[tracing::instrument(name = "db.notice.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.notice.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, users: &[Uuid], notify: &Notify, subject: &str, at: Timestamp) -> sqlx::Result<()> {
     if users.is_empty() {
         return Ok(());
@@ -49,7 +49,7 @@ pub async fn insert(tx: &mut TenantTx, users: &[Uuid], notify: &Notify, subject:
 }
 
 /// Notices of a person before one, newest first.
-#[tracing::instrument(name = "db.notice.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.notice.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, user: Uuid, unread: bool, before: Uuid, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, kind, subject, text_zh, text_en, at, read_at from notice
@@ -65,7 +65,7 @@ pub async fn page(tx: &mut TenantTx, user: Uuid, unread: bool, before: Uuid, lim
 }
 
 /// Unread notices of a person, counted up to a thousand.
-#[tracing::instrument(name = "db.notice.unread", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.notice.unread", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn unread(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<i64> {
     let (count,): (i64,) = sqlx::query_as(
         "select count(*) from (select 1 from notice where tenant_id = $1 and user_id = $2 and read_at is null limit 1000) some",
@@ -78,7 +78,7 @@ pub async fn unread(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<i64> {
 }
 
 /// Marks a person's own notice read; the first time stays.
-#[tracing::instrument(name = "db.notice.mark_read", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.notice.mark_read", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn mark_read(tx: &mut TenantTx, user: Uuid, id: Uuid) -> sqlx::Result<Option<Row>> {
     let now = tx.now().to_sqlx();
     sqlx::query_as(

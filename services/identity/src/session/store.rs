@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::rules::Attempts;
 
-#[tracing::instrument(name = "db.session.attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<Option<Attempts>> {
     let row: Option<(i32, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>)> =
         sqlx::query_as("select failures, since, locked_until from login_attempt where tenant_id = $1 and login = $2 and address = $3")
@@ -19,7 +19,7 @@ pub async fn attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Re
     Ok(row.map(|(failures, since, locked)| Attempts { failures, since: since.to_jiff(), locked_until: locked.map(|at| at.to_jiff()) }))
 }
 
-#[tracing::instrument(name = "db.session.save_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.save_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn save_attempts(tx: &mut TenantTx, login: &str, address: &str, attempts: Attempts) -> sqlx::Result<()> {
     sqlx::query(
         "insert into login_attempt (tenant_id, login, address, failures, since, locked_until) values ($1, $2, $3, $4, $5, $6)
@@ -37,7 +37,7 @@ pub async fn save_attempts(tx: &mut TenantTx, login: &str, address: &str, attemp
     Ok(())
 }
 
-#[tracing::instrument(name = "db.session.forget_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.forget_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn forget_attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<()> {
     sqlx::query("delete from login_attempt where tenant_id = $1 and login = $2 and address = $3")
         .bind(tx.tenant())
@@ -70,7 +70,7 @@ impl Row {
     }
 }
 
-#[tracing::instrument(name = "db.session.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, user: Uuid, expires_at: Timestamp, address: &str) -> sqlx::Result<Row> {
     let now = tx.now().to_sqlx();
     sqlx::query_as(
@@ -88,7 +88,7 @@ pub async fn insert(tx: &mut TenantTx, id: Uuid, user: Uuid, expires_at: Timesta
 }
 
 /// Ends a session; false when it had ended.
-#[tracing::instrument(name = "db.session.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     let now = tx.now().to_sqlx();
     let ended = sqlx::query("update session set ended_at = $3 where tenant_id = $1 and id = $2 and ended_at is null")
@@ -109,7 +109,7 @@ pub struct Token {
     pub session: Row,
 }
 
-#[tracing::instrument(name = "db.session.lock_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.lock_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock_token(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<Option<Token>> {
     sqlx::query_as(
         "select t.used_at, t.successor, s.id, s.user_id, s.auth_time, s.expires_at, s.ended_at
@@ -122,7 +122,7 @@ pub async fn lock_token(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<Option<T
     .await
 }
 
-#[tracing::instrument(name = "db.session.token_used", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.token_used", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn token_used(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<bool> {
     let row: Option<(bool,)> = sqlx::query_as("select used_at is not null from refresh_token where tenant_id = $1 and hash = $2")
         .bind(tx.tenant())
@@ -132,7 +132,7 @@ pub async fn token_used(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<bool> {
     Ok(row.is_some_and(|(used,)| used))
 }
 
-#[tracing::instrument(name = "db.session.insert_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.insert_token", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert_token(tx: &mut TenantTx, hash: &[u8], session: Uuid) -> sqlx::Result<()> {
     let now = tx.now().to_sqlx();
     sqlx::query("insert into refresh_token (tenant_id, hash, session_id, created_at) values ($1, $2, $3, $4)")
@@ -146,7 +146,7 @@ pub async fn insert_token(tx: &mut TenantTx, hash: &[u8], session: Uuid) -> sqlx
 }
 
 /// Marks a token used, with the one it was exchanged for; one that was replaced before is dropped.
-#[tracing::instrument(name = "db.session.exchange", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.session.exchange", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn exchange(tx: &mut TenantTx, hash: &[u8], successor: &[u8], replaced: Option<&[u8]>) -> sqlx::Result<()> {
     let now = tx.now().to_sqlx();
     sqlx::query("update refresh_token set used_at = coalesce(used_at, $4), successor = $3 where tenant_id = $1 and hash = $2")

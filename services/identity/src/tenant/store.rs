@@ -21,7 +21,7 @@ impl From<Row> for Tenant {
     }
 }
 
-#[tracing::instrument(name = "db.tenant.by_code_or_host", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.tenant.by_code_or_host", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_code_or_host(db: &Db, code: &str, host: &str) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select number, code, name, name_en, host, state from tenant
@@ -33,7 +33,7 @@ pub async fn by_code_or_host(db: &Db, code: &str, host: &str) -> sqlx::Result<Op
     .await
 }
 
-#[tracing::instrument(name = "db.tenant.by_number", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.tenant.by_number", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_number(db: &Db, number: i32) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("select number, code, name, name_en, host, state from tenant where number = $1")
         .bind(number)
@@ -41,7 +41,7 @@ pub async fn by_number(db: &Db, number: i32) -> sqlx::Result<Option<Row>> {
         .await
 }
 
-#[tracing::instrument(name = "db.tenant.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.tenant.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn all(db: &Db) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as("select number, code, name, name_en, host, state from tenant order by number").fetch_all(db.beyond_tenants()).await
 }

@@ -27,7 +27,7 @@ impl From<Row> for Unit {
     }
 }
 
-#[tracing::instrument(name = "db.unit.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.unit.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("select id, parent_id, code, name, kind, active from unit where tenant_id = $1 and id = $2")
         .bind(tx.tenant())
@@ -36,7 +36,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
         .await
 }
 
-#[tracing::instrument(name = "db.unit.by_ids", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.unit.by_ids", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_ids(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as("select id, parent_id, code, name, kind, active from unit where tenant_id = $1 and id = any($2) order by code")
         .bind(tx.tenant())
@@ -46,7 +46,7 @@ pub async fn by_ids(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<Row>> {
 }
 
 /// The whole tree, parents before children.
-#[tracing::instrument(name = "db.unit.tree", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.unit.tree", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn tree(tx: &mut TenantTx) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "with recursive t as (
@@ -62,12 +62,12 @@ pub async fn tree(tx: &mut TenantTx) -> sqlx::Result<Vec<Row>> {
 }
 
 /// Every unit with the one above it.
-#[tracing::instrument(name = "db.unit.edges", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.unit.edges", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn edges(tx: &mut TenantTx) -> sqlx::Result<Vec<(Uuid, Option<Uuid>)>> {
     sqlx::query_as("select id, parent_id from unit where tenant_id = $1").bind(tx.tenant()).fetch_all(tx.conn()).await
 }
 
-#[tracing::instrument(name = "db.unit.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.unit.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, parent: Option<Uuid>, code: &str, name: &str, kind: i32) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into unit (tenant_id, id, parent_id, code, name, kind, active, version) values ($1, $2, $3, $4, $5, $6, true, 1)

@@ -60,7 +60,7 @@ pub struct New<'a> {
     pub password: &'a str,
 }
 
-#[tracing::instrument(name = "db.user.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, sealer: &Sealer, new: &New<'_>) -> Result<(), Fault> {
     let phone = sealer.seal(place(&new.id.to_string()), new.phone)?;
     let now = tx.now().to_sqlx();
@@ -82,7 +82,7 @@ pub async fn insert(tx: &mut TenantTx, sealer: &Sealer, new: &New<'_>) -> Result
     Ok(())
 }
 
-#[tracing::instrument(name = "db.user.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select id, login, name, phone, unit_id, enterprise_id, password, active, version, created_at
@@ -94,7 +94,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     .await
 }
 
-#[tracing::instrument(name = "db.user.by_login", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.by_login", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_login(tx: &mut TenantTx, login: &str) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select id, login, name, phone, unit_id, enterprise_id, password, active, version, created_at
@@ -107,7 +107,7 @@ pub async fn by_login(tx: &mut TenantTx, login: &str) -> sqlx::Result<Option<Row
 }
 
 /// People after a login, by login; of one unit when it is given.
-#[tracing::instrument(name = "db.user.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, unit: Option<Uuid>, after: &str, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, login, name, phone, unit_id, enterprise_id, password, active, version, created_at
@@ -122,7 +122,7 @@ pub async fn page(tx: &mut TenantTx, unit: Option<Uuid>, after: &str, limit: i64
 }
 
 /// Shuts a person out and ends their sessions; the new version, or `None` when there is no such person.
-#[tracing::instrument(name = "db.user.disable", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.disable", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn disable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     let now = tx.now().to_sqlx();
     let version: Option<(i64,)> =
@@ -141,7 +141,7 @@ pub async fn disable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
 }
 
 /// Counts one change of a person's rights; the new version.
-#[tracing::instrument(name = "db.user.touch", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.user.touch", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn touch(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     let version: Option<(i64,)> =
         sqlx::query_as("update user_account set version = version + 1 where tenant_id = $1 and id = $2 returning version")

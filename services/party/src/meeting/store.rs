@@ -33,7 +33,7 @@ pub struct New<'a> {
     pub minutes: &'a str,
 }
 
-#[tracing::instrument(name = "db.meeting.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.meeting.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("select id, organisation_id, kinds, held_at, place, minutes, due, present from meeting where tenant_id = $1 and id = $2")
         .bind(tx.tenant())
@@ -43,7 +43,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
 }
 
 /// Meetings of an organisation, newest first, a page of them.
-#[tracing::instrument(name = "db.meeting.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.meeting.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_organisation(
     tx: &mut TenantTx,
     organisation: Uuid,
@@ -65,7 +65,7 @@ pub async fn of_organisation(
     .await
 }
 
-#[tracing::instrument(name = "db.meeting.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.meeting.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &New<'_>, roll: &Roll) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into meeting (tenant_id, id, organisation_id, kinds, held_at, held_on, place, minutes, due, present)
@@ -86,7 +86,7 @@ pub async fn insert(tx: &mut TenantTx, new: &New<'_>, roll: &Roll) -> sqlx::Resu
     .await
 }
 
-#[tracing::instrument(name = "db.meeting.insert_roll", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.meeting.insert_roll", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert_roll(tx: &mut TenantTx, meeting: Uuid, roll: &Roll) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for entries in roll.entries.chunks(5_000) {

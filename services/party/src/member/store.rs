@@ -34,7 +34,7 @@ pub struct New {
 }
 
 /// A member with the organisation of a day.
-#[tracing::instrument(name = "db.member.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid, on: Date) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select p.id, p.name, p.phone, p.id_number, p.status, p.joined_on, p.full_on, p.version, m.organisation_id
@@ -49,7 +49,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid, on: Date) -> sqlx::Result<Option
 }
 
 /// Members of an organisation on a day, a page of them.
-#[tracing::instrument(name = "db.member.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_organisation(tx: &mut TenantTx, organisation: Uuid, on: Date, after: Option<Uuid>, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select p.id, p.name, p.phone, p.id_number, p.status, p.joined_on, p.full_on, p.version, m.organisation_id
@@ -68,7 +68,7 @@ pub async fn of_organisation(tx: &mut TenantTx, organisation: Uuid, on: Date, af
 }
 
 /// Those who vote in an organisation on a day: its full members of that day.
-#[tracing::instrument(name = "db.member.voting", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.voting", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn voting(tx: &mut TenantTx, organisation: Uuid, on: Date) -> sqlx::Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "select p.id from membership m join member p on p.tenant_id = $1 and p.id = m.member_id
@@ -85,7 +85,7 @@ pub async fn voting(tx: &mut TenantTx, organisation: Uuid, on: Date) -> sqlx::Re
 }
 
 /// Nobody else transfers the member until this transaction ends.
-#[tracing::instrument(name = "db.member.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     let row: Option<(i64,)> = sqlx::query_as("select version from member where tenant_id = $1 and id = $2 for update")
         .bind(tx.tenant())
@@ -96,7 +96,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
 }
 
 /// The membership that began last; it is open.
-#[tracing::instrument(name = "db.member.last_membership", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.last_membership", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn last_membership(tx: &mut TenantTx, member: Uuid) -> sqlx::Result<Option<Membership>> {
     let row: Option<(Uuid, jiff_sqlx::Date, Option<jiff_sqlx::Date>)> = sqlx::query_as(
         "select organisation_id, valid_from, valid_to from membership
@@ -110,7 +110,7 @@ pub async fn last_membership(tx: &mut TenantTx, member: Uuid) -> sqlx::Result<Op
 }
 
 /// Whether the member was new; an identity number or account that another member has adds nothing.
-#[tracing::instrument(name = "db.member.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &New) -> sqlx::Result<bool> {
     let row: Option<(Uuid,)> = sqlx::query_as(
         "insert into member (tenant_id, id, name, phone, id_number, id_number_index, status, joined_on, full_on, user_id, version)
@@ -131,7 +131,7 @@ pub async fn insert(tx: &mut TenantTx, new: &New) -> sqlx::Result<bool> {
     Ok(row.is_some())
 }
 
-#[tracing::instrument(name = "db.member.begin", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.begin", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn begin(tx: &mut TenantTx, member: Uuid, membership: &Membership) -> sqlx::Result<()> {
     sqlx::query("insert into membership (tenant_id, member_id, organisation_id, valid_from, valid_to) values ($1, $2, $3, $4, $5)")
         .bind(tx.tenant())
@@ -144,7 +144,7 @@ pub async fn begin(tx: &mut TenantTx, member: Uuid, membership: &Membership) -> 
     Ok(())
 }
 
-#[tracing::instrument(name = "db.member.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.end", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end(tx: &mut TenantTx, member: Uuid, membership: &Membership) -> sqlx::Result<()> {
     sqlx::query("update membership set valid_to = $4 where tenant_id = $1 and member_id = $2 and valid_from = $3")
         .bind(tx.tenant())
@@ -157,7 +157,7 @@ pub async fn end(tx: &mut TenantTx, member: Uuid, membership: &Membership) -> sq
 }
 
 /// Its version after a transfer.
-#[tracing::instrument(name = "db.member.transferred", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.transferred", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn transferred(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<i64> {
     let (version,): (i64,) = sqlx::query_as("update member set version = version + 1 where tenant_id = $1 and id = $2 returning version")
         .bind(tx.tenant())
@@ -167,7 +167,7 @@ pub async fn transferred(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<i64> {
     Ok(version)
 }
 
-#[tracing::instrument(name = "db.member.looked_up", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.looked_up", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn looked_up(tx: &mut TenantTx, id: Uuid, member: Uuid, user: Uuid, reason: &str, at: Timestamp) -> sqlx::Result<()> {
     sqlx::query("insert into lookup (tenant_id, id, member_id, user_id, reason, at) values ($1, $2, $3, $4, $5, $6)")
         .bind(tx.tenant())
@@ -182,7 +182,7 @@ pub async fn looked_up(tx: &mut TenantTx, id: Uuid, member: Uuid, user: Uuid, re
 }
 
 /// Who looked at the member with this account, why and when; newest first.
-#[tracing::instrument(name = "db.member.lookups_of_account", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.member.lookups_of_account", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lookups_of_account(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<Vec<(Uuid, String, Timestamp)>> {
     let rows: Vec<(Uuid, String, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select l.user_id, l.reason, l.at from member p join lookup l on l.tenant_id = $1 and l.member_id = p.id

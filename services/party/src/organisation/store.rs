@@ -44,7 +44,7 @@ pub struct New<'a> {
 }
 
 /// The organisation as of a day, whether it exists then or not.
-#[tracing::instrument(name = "db.organisation.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid, on: Date) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select o.id, e.parent_id, o.code, o.name, o.kind, o.form, o.founded_on, o.dissolved_on, o.enterprise_id,
@@ -63,7 +63,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid, on: Date) -> sqlx::Result<Option
 }
 
 /// Nobody else changes its edges or terms until this transaction ends.
-#[tracing::instrument(name = "db.organisation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
     let row: Option<(jiff_sqlx::Date, Option<jiff_sqlx::Date>)> =
         sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2 for update")
@@ -78,7 +78,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
 }
 
 /// While an organisation exists, without locking it.
-#[tracing::instrument(name = "db.organisation.life", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.life", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn life(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
     let row: Option<(jiff_sqlx::Date, Option<jiff_sqlx::Date>)> =
         sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2")
@@ -93,7 +93,7 @@ pub async fn life(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
 }
 
 /// The tree as of a day, parents before children.
-#[tracing::instrument(name = "db.organisation.tree", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.tree", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn tree(tx: &mut TenantTx, on: Date) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "with recursive tree as (
@@ -124,7 +124,7 @@ pub async fn tree(tx: &mut TenantTx, on: Date) -> sqlx::Result<Vec<Row>> {
 }
 
 /// Some organisations and everything below them on a day.
-#[tracing::instrument(name = "db.organisation.below", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.below", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn below(tx: &mut TenantTx, nodes: &[Uuid], on: Date) -> sqlx::Result<BTreeSet<Uuid>> {
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "with recursive reached as (
@@ -143,7 +143,7 @@ pub async fn below(tx: &mut TenantTx, nodes: &[Uuid], on: Date) -> sqlx::Result<
 }
 
 /// The organisation that the person with this account belongs to on a day.
-#[tracing::instrument(name = "db.organisation.of_account", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.of_account", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_account(tx: &mut TenantTx, user: Uuid, on: Date) -> sqlx::Result<Option<Uuid>> {
     let row: Option<(Uuid,)> = sqlx::query_as(
         "select m.organisation_id from member p join membership m on m.tenant_id = $1 and m.member_id = p.id
@@ -158,7 +158,7 @@ pub async fn of_account(tx: &mut TenantTx, user: Uuid, on: Date) -> sqlx::Result
 }
 
 /// Every organisation, in a steady order.
-#[tracing::instrument(name = "db.organisation.ids", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.ids", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn ids(tx: &mut TenantTx) -> sqlx::Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> =
         sqlx::query_as("select id from organisation where tenant_id = $1 order by id").bind(tx.tenant()).fetch_all(tx.conn()).await?;
@@ -166,7 +166,7 @@ pub async fn ids(tx: &mut TenantTx) -> sqlx::Result<Vec<Uuid>> {
 }
 
 /// Edges that hold on a day or later.
-#[tracing::instrument(name = "db.organisation.edges_since", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.edges_since", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn edges_since(tx: &mut TenantTx, day: Date) -> sqlx::Result<Vec<Edge>> {
     let rows: Vec<(Uuid, Uuid, jiff_sqlx::Date, Option<jiff_sqlx::Date>)> = sqlx::query_as(
         "select child_id, parent_id, valid_from, valid_to from org_edge
@@ -186,7 +186,7 @@ pub async fn edges_since(tx: &mut TenantTx, day: Date) -> sqlx::Result<Vec<Edge>
 }
 
 /// Whether it was new; a code that is taken adds nothing.
-#[tracing::instrument(name = "db.organisation.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &New<'_>) -> sqlx::Result<bool> {
     let row: Option<(Uuid,)> = sqlx::query_as(
         "insert into organisation (tenant_id, id, code, name, kind, form, founded_on, enterprise_id, version)
@@ -205,7 +205,7 @@ pub async fn insert(tx: &mut TenantTx, new: &New<'_>) -> sqlx::Result<bool> {
     Ok(row.is_some())
 }
 
-#[tracing::instrument(name = "db.organisation.begin_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.begin_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn begin_edge(tx: &mut TenantTx, child: Uuid, parent: Uuid, from: Date) -> sqlx::Result<()> {
     sqlx::query("insert into org_edge (tenant_id, child_id, parent_id, valid_from) values ($1, $2, $3, $4)")
         .bind(tx.tenant())
@@ -218,7 +218,7 @@ pub async fn begin_edge(tx: &mut TenantTx, child: Uuid, parent: Uuid, from: Date
 }
 
 /// Ends the edge that is open.
-#[tracing::instrument(name = "db.organisation.end_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.end_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end_edge(tx: &mut TenantTx, child: Uuid, on: Date) -> sqlx::Result<()> {
     sqlx::query("update org_edge set valid_to = $3 where tenant_id = $1 and child_id = $2 and valid_to is null")
         .bind(tx.tenant())
@@ -230,7 +230,7 @@ pub async fn end_edge(tx: &mut TenantTx, child: Uuid, on: Date) -> sqlx::Result<
 }
 
 /// Another organisation above from the day that the open edge began.
-#[tracing::instrument(name = "db.organisation.replace_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.replace_edge", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn replace_edge(tx: &mut TenantTx, child: Uuid, parent: Uuid) -> sqlx::Result<()> {
     sqlx::query("update org_edge set parent_id = $3 where tenant_id = $1 and child_id = $2 and valid_to is null")
         .bind(tx.tenant())
@@ -242,7 +242,7 @@ pub async fn replace_edge(tx: &mut TenantTx, child: Uuid, parent: Uuid) -> sqlx:
 }
 
 /// Its version after a change.
-#[tracing::instrument(name = "db.organisation.moved", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.organisation.moved", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn moved(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<i64> {
     let (version,): (i64,) =
         sqlx::query_as("update organisation set version = version + 1 where tenant_id = $1 and id = $2 returning version")

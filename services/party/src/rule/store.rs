@@ -17,7 +17,7 @@ struct Row {
 }
 
 /// Every version of every rule.
-#[tracing::instrument(name = "db.rule.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.rule.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn all(db: &Db) -> Result<Vec<Rule>, Fault> {
     let rows: Vec<Row> = sqlx::query_as(
         "select code, effective_from, text_zh, text_en, source, cadence, severity, parameters::text as parameters from rule

@@ -32,7 +32,7 @@ pub struct New {
 }
 
 /// Terms of an organisation, newest first.
-#[tracing::instrument(name = "db.term.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.of_organisation", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_organisation(tx: &mut TenantTx, organisation: Uuid) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, organisation_id, number, elected_on, planned_end, ended_on from term
@@ -45,7 +45,7 @@ pub async fn of_organisation(tx: &mut TenantTx, organisation: Uuid) -> sqlx::Res
 }
 
 /// Seats of some terms, each with its term, in the order they were recorded.
-#[tracing::instrument(name = "db.term.seats", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.seats", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn seats(tx: &mut TenantTx, terms: &[Uuid]) -> sqlx::Result<Vec<(Uuid, Seat)>> {
     let rows: Vec<(Uuid, Uuid, i16)> =
         sqlx::query_as("select term_id, member_id, post from seat where tenant_id = $1 and term_id = any($2) order by term_id, place")
@@ -58,7 +58,7 @@ pub async fn seats(tx: &mut TenantTx, terms: &[Uuid]) -> sqlx::Result<Vec<(Uuid,
 }
 
 /// Number and day of election of every term of an organisation.
-#[tracing::instrument(name = "db.term.elections", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.elections", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn elections(tx: &mut TenantTx, organisation: Uuid) -> sqlx::Result<Vec<Earlier>> {
     let rows: Vec<(i32, jiff_sqlx::Date)> =
         sqlx::query_as("select number, elected_on from term where tenant_id = $1 and organisation_id = $2")
@@ -70,7 +70,7 @@ pub async fn elections(tx: &mut TenantTx, organisation: Uuid) -> sqlx::Result<Ve
 }
 
 /// Voting members of the committee in office on a day; `None` when there is no committee.
-#[tracing::instrument(name = "db.term.committee_on", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.committee_on", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn committee_on(tx: &mut TenantTx, organisation: Uuid, on: Date) -> sqlx::Result<Option<Vec<Uuid>>> {
     let rows: Vec<(Uuid, i16)> = sqlx::query_as(
         "select distinct p.id, p.status from term t
@@ -89,7 +89,7 @@ pub async fn committee_on(tx: &mut TenantTx, organisation: Uuid, on: Date) -> sq
 }
 
 /// Whether a day lies before the first term on record while there were terms before it (its number is not 1).
-#[tracing::instrument(name = "db.term.before_record", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.before_record", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn before_record(tx: &mut TenantTx, organisation: Uuid, on: Date) -> sqlx::Result<bool> {
     let row: Option<(bool,)> = sqlx::query_as(
         "select elected_on > $3 and number > 1 from term where tenant_id = $1 and organisation_id = $2 order by elected_on limit 1",
@@ -103,7 +103,7 @@ pub async fn before_record(tx: &mut TenantTx, organisation: Uuid, on: Date) -> s
 }
 
 /// Ends the terms that were in office on the day a newer one was elected.
-#[tracing::instrument(name = "db.term.end_before", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.end_before", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn end_before(tx: &mut TenantTx, organisation: Uuid, elected_on: Date) -> sqlx::Result<Vec<(Uuid, i64)>> {
     sqlx::query_as(
         "update term set ended_on = $3, version = version + 1
@@ -117,7 +117,7 @@ pub async fn end_before(tx: &mut TenantTx, organisation: Uuid, elected_on: Date)
     .await
 }
 
-#[tracing::instrument(name = "db.term.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &New) -> sqlx::Result<()> {
     sqlx::query(
         "insert into term (tenant_id, id, organisation_id, number, elected_on, planned_end, ended_on, version)
@@ -135,7 +135,7 @@ pub async fn insert(tx: &mut TenantTx, new: &New) -> sqlx::Result<()> {
     Ok(())
 }
 
-#[tracing::instrument(name = "db.term.insert_seats", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.term.insert_seats", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert_seats(tx: &mut TenantTx, term: Uuid, seats: &[Seat]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     let mut insert = QueryBuilder::<Postgres>::new("insert into seat (tenant_id, term_id, member_id, post, place) ");

@@ -36,7 +36,7 @@ struct Numbered {
 }
 
 /// Events of a district after a number.
-#[tracing::instrument(name = "db.log.after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.log.after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn after(tx: &mut TenantTx, after: i64, limit: i64) -> sqlx::Result<Vec<Numbered>> {
     sqlx::query_as(
         "select seq, prev, hash, id, type, subject, version, payload, actor, at, traceparent, notify

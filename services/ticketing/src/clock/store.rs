@@ -19,7 +19,7 @@ struct Row {
 }
 
 /// Clocks of a request, in the order they started.
-#[tracing::instrument(name = "db.clock.of_ticket", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.clock.of_ticket", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_ticket(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Clock>> {
     let rows: Vec<Row> = sqlx::query_as(
         "select name, round, started_at, due_at, provisional, stopped_at, breached_at from clock
@@ -44,7 +44,7 @@ pub async fn of_ticket(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Cloc
 }
 
 /// Clocks of some requests, as they now are; a started clock keeps its beginning and its due time.
-#[tracing::instrument(name = "db.clock.save", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.clock.save", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn save(tx: &mut TenantTx, tickets: &[(Uuid, &[Clock])], policy: &str) -> sqlx::Result<()> {
     let clocks: Vec<(Uuid, &Clock)> = tickets.iter().flat_map(|(id, clocks)| clocks.iter().map(move |clock| (*id, clock))).collect();
     let tenant = tx.tenant();
@@ -68,7 +68,7 @@ pub async fn save(tx: &mut TenantTx, tickets: &[(Uuid, &[Clock])], policy: &str)
 }
 
 /// Clocks of the district that have run out and were not found yet, oldest first.
-#[tracing::instrument(name = "db.clock.run_out", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.clock.run_out", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn run_out(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<(Uuid, String, i32)>> {
     let now = tx.now().to_sqlx();
     sqlx::query_as(

@@ -33,7 +33,7 @@ impl From<Row> for Item {
     }
 }
 
-#[tracing::instrument(name = "db.item.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.item.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, unit: Uuid, item: &CreateItemRequest) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into item (tenant_id, id, code, name, kind, item_group, unit_id, legal_days, promised_days, materials)
@@ -54,7 +54,7 @@ pub async fn insert(tx: &mut TenantTx, id: Uuid, unit: Uuid, item: &CreateItemRe
     .await
 }
 
-#[tracing::instrument(name = "db.item.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.item.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select id, code, name, kind, item_group, unit_id, legal_days, promised_days, materials from item where tenant_id = $1 and id = $2",
@@ -66,7 +66,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
 }
 
 /// Items after a code, by code; of one kind when it is given (0 for all).
-#[tracing::instrument(name = "db.item.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.item.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, kind: i32, after: &str, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select id, code, name, kind, item_group, unit_id, legal_days, promised_days, materials from item

@@ -33,7 +33,7 @@ impl Numbers {
 }
 
 /// Takes a block; the number after its last.
-#[tracing::instrument(name = "db.ticket.take_numbers", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.take_numbers", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn take(db: &Db, tenant: i32, day: Date, at: Timestamp) -> Result<i32, Fault> {
     let call = Call::of_service("ticketing", tenant, at, Duration::from_secs(2));
     let mut tx = db.write(&call).await?;

@@ -62,7 +62,7 @@ impl Filter {
 pub type After = Option<(Timestamp, Uuid)>;
 
 /// One page of requests.
-#[tracing::instrument(name = "db.ticket.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: After, limit: i64) -> Result<Vec<Row>, Fault> {
     let mut text = String::new();
     write!(text, "select {COLUMNS} from ticket t where t.tenant_id = ").map_err(|error| Fault::broken(error.to_string()))?;

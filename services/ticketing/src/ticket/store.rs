@@ -142,7 +142,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault
     whole(tx, row).await
 }
 
-#[tracing::instrument(name = "db.ticket.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn row(tx: &mut TenantTx, id: Uuid, statement: &'static str) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(statement).bind(tx.tenant()).bind(id).fetch_optional(tx.conn()).await
 }
@@ -155,7 +155,7 @@ async fn whole(tx: &mut TenantTx, row: Row) -> Result<(Matter, Ticket), Fault> {
     Ok(row.split(assignments, clocks, checked_in))
 }
 
-#[tracing::instrument(name = "db.ticket.assignments", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.assignments", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn assignments(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Assignment>> {
     let rows: Vec<(Uuid, i16, i16, Option<Uuid>)> = sqlx::query_as(
         "select unit_id, kind, state, handler_id from assignment where tenant_id = $1 and ticket_id = $2 order by kind, unit_id",
@@ -176,7 +176,7 @@ fn part((unit, kind, state, handler): (Uuid, i16, i16, Option<Uuid>)) -> Assignm
     }
 }
 
-#[tracing::instrument(name = "db.ticket.checked_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.checked_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn checked_in(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = sqlx::query_as("select user_id from check_in where tenant_id = $1 and ticket_id = $2 order by at, user_id")
         .bind(tx.tenant())
@@ -199,7 +199,7 @@ pub struct Told {
     pub at: jiff_sqlx::Timestamp,
 }
 
-#[tracing::instrument(name = "db.ticket.events", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.events", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn events(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Told>> {
     sqlx::query_as(
         "select version, verb, state, actor, unit_id, text, facts, at from ticket_event
@@ -220,7 +220,7 @@ pub struct History<'a> {
 }
 
 /// A new request with its first event and first clock, in one statement.
-#[tracing::instrument(name = "db.ticket.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: &str, change: &Change, policy: &str) -> Result<(), Fault> {
     let clock = ticket.clocks.first().ok_or_else(|| Fault::broken("a submission starts a clock"))?;
     let facts = facts(change)?;
@@ -274,7 +274,7 @@ pub async fn save(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: 
     Ok(())
 }
 
-#[tracing::instrument(name = "db.ticket.update", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.update", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &History<'_>) -> Result<(), Fault> {
     let facts = facts(&history.event.change)?;
     let overdue = overdue(ticket);
@@ -318,7 +318,7 @@ async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &H
 }
 
 /// Units' parts of some requests, as they now are.
-#[tracing::instrument(name = "db.ticket.save_parts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.save_parts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn save_parts(tx: &mut TenantTx, tickets: &[(Uuid, &Ticket)]) -> sqlx::Result<()> {
     let parts: Vec<(Uuid, &Assignment)> =
         tickets.iter().flat_map(|(id, ticket)| ticket.assignments.iter().map(move |part| (*id, part))).collect();
@@ -349,7 +349,7 @@ pub struct Arrival {
     pub clock_skewed: bool,
 }
 
-#[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: jiff::Timestamp) -> sqlx::Result<()> {
     sqlx::query(
         "insert into check_in (tenant_id, ticket_id, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at)

@@ -18,7 +18,7 @@ impl From<Row> for Window {
     }
 }
 
-#[tracing::instrument(name = "db.window.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.window.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, id: Uuid, number: i32, name: &str, group: &str) -> sqlx::Result<Row> {
     sqlx::query_as(
         "insert into service_window (tenant_id, id, number, name, item_group) values ($1, $2, $3, $4, $5)
@@ -33,7 +33,7 @@ pub async fn insert(tx: &mut TenantTx, id: Uuid, number: i32, name: &str, group:
     .await
 }
 
-#[tracing::instrument(name = "db.window.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.window.all", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as("select id, number, name, item_group from service_window where tenant_id = $1 order by number")
         .bind(tx.tenant())

@@ -35,7 +35,7 @@ pub async fn facts(tx: &mut TenantTx, ids: &[Uuid], since: Date) -> sqlx::Result
     Ok(all)
 }
 
-#[tracing::instrument(name = "db.obligation.organisations", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.organisations", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn organisations(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<BTreeMap<Uuid, Facts>> {
     let rows: Vec<(Uuid, i16, jiff_sqlx::Date, Option<jiff_sqlx::Date>)> =
         sqlx::query_as("select id, kind, founded_on, dissolved_on from organisation where tenant_id = $1 and id = any($2)")
@@ -55,7 +55,7 @@ async fn organisations(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<BTreeMap
     Ok(rows.into_iter().map(|row| (row.0, facts(row))).collect())
 }
 
-#[tracing::instrument(name = "db.obligation.terms", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.terms", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn terms(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, TermFact)>> {
     let rows: Vec<(Uuid, jiff_sqlx::Date, jiff_sqlx::Date, Option<jiff_sqlx::Date>, i64)> = sqlx::query_as(
         "select t.organisation_id, t.elected_on, t.planned_end, t.ended_on, count(distinct s.member_id)
@@ -74,7 +74,7 @@ async fn terms(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, TermF
     Ok(rows.into_iter().map(term).collect())
 }
 
-#[tracing::instrument(name = "db.obligation.full_members", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.full_members", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn full_members(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, jiff_sqlx::Date, Option<jiff_sqlx::Date>)>> {
     sqlx::query_as(
         "select m.organisation_id, greatest(m.valid_from, p.full_on), m.valid_to
@@ -87,7 +87,7 @@ async fn full_members(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid
     .await
 }
 
-#[tracing::instrument(name = "db.obligation.meetings", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.meetings", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn meetings(tx: &mut TenantTx, ids: &[Uuid], since: Date) -> sqlx::Result<Vec<(Uuid, jiff_sqlx::Date, Vec<i16>)>> {
     sqlx::query_as(
         "select organisation_id, held_on, kinds from meeting where tenant_id = $1 and organisation_id = any($2) and held_on >= $3",

@@ -79,7 +79,7 @@ pub struct Asked {
     pub limit: i64,
 }
 
-#[tracing::instrument(name = "db.obligation.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select o.id, o.rule, o.organisation_id, o.period, o.due_on, o.state, o.severity, o.text_zh, o.text_en, o.waiver_reason,
@@ -94,7 +94,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
 }
 
 /// Obligations, those due first.
-#[tracing::instrument(name = "db.obligation.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn page(tx: &mut TenantTx, asked: &Asked) -> sqlx::Result<Vec<Row>> {
     let (due_on, id) = asked.after.unzip();
     sqlx::query_as(
@@ -118,7 +118,7 @@ pub async fn page(tx: &mut TenantTx, asked: &Asked) -> sqlx::Result<Vec<Row>> {
 }
 
 /// Nobody else moves it until this transaction ends.
-#[tracing::instrument(name = "db.obligation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     let row: Option<(i64,)> = sqlx::query_as("select version from obligation where tenant_id = $1 and id = $2 for update")
         .bind(tx.tenant())
@@ -128,7 +128,7 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     Ok(row.map(|(version,)| version))
 }
 
-#[tracing::instrument(name = "db.obligation.waive", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.waive", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn waive(tx: &mut TenantTx, id: Uuid, reason: &str, by: &str, until: Date) -> sqlx::Result<()> {
     sqlx::query(
         "update obligation set state = $3, waiver_reason = $4, waived_by = $5, waived_until = $6, version = version + 1
@@ -158,7 +158,7 @@ struct Kept {
 }
 
 /// Obligations of some organisations that are not finished or were due since a day, locked until the transaction ends.
-#[tracing::instrument(name = "db.obligation.to_look_at", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.to_look_at", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn to_look_at(tx: &mut TenantTx, organisations: &[Uuid], since: Date) -> sqlx::Result<Vec<Stored>> {
     let rows: Vec<Kept> = sqlx::query_as(
         "select id, rule, organisation_id, period, due_on, state, waived_until, version from obligation
@@ -188,7 +188,7 @@ pub async fn to_look_at(tx: &mut TenantTx, organisations: &[Uuid], since: Date) 
     Ok(rows.into_iter().map(stored).collect())
 }
 
-#[tracing::instrument(name = "db.obligation.sent", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.sent", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn sent(tx: &mut TenantTx, obligations: &[Uuid]) -> sqlx::Result<BTreeMap<Uuid, BTreeSet<String>>> {
     let rows: Vec<(Uuid, String)> =
         sqlx::query_as("select obligation_id, step from reminder where tenant_id = $1 and obligation_id = any($2)")
@@ -204,7 +204,7 @@ async fn sent(tx: &mut TenantTx, obligations: &[Uuid]) -> sqlx::Result<BTreeMap<
 }
 
 /// Writes obligations down; those that were new indeed.
-#[tracing::instrument(name = "db.obligation.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, new: &[New<'_>]) -> sqlx::Result<BTreeSet<Uuid>> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
     let mut written = BTreeSet::new();
@@ -237,7 +237,7 @@ pub async fn insert(tx: &mut TenantTx, new: &[New<'_>]) -> sqlx::Result<BTreeSet
 }
 
 /// Moves obligations, locked before, to another state.
-#[tracing::instrument(name = "db.obligation.stand", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.stand", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn stand(tx: &mut TenantTx, ids: &[Uuid], state: State) -> sqlx::Result<()> {
     sqlx::query("update obligation set state = $3, version = version + 1 where tenant_id = $1 and id = any($2)")
         .bind(tx.tenant())
@@ -249,7 +249,7 @@ pub async fn stand(tx: &mut TenantTx, ids: &[Uuid], state: State) -> sqlx::Resul
 }
 
 /// Notes reminders as sent; those that nobody had sent before.
-#[tracing::instrument(name = "db.obligation.remind", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.remind", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn remind(tx: &mut TenantTx, reminders: &[&Reminder]) -> sqlx::Result<BTreeSet<(Uuid, String)>> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
     let mut noted = BTreeSet::new();
@@ -266,7 +266,7 @@ pub async fn remind(tx: &mut TenantTx, reminders: &[&Reminder]) -> sqlx::Result<
 }
 
 /// Counts a change of what obligations rest on; locks the district's row until the commit, so it comes last in a transaction.
-#[tracing::instrument(name = "db.obligation.changed", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.changed", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn changed(tx: &mut TenantTx) -> sqlx::Result<()> {
     sqlx::query(
         "insert into evaluation as known (tenant_id, changes, seen, evaluated_at) values ($1, 1, 0, $2)
@@ -280,7 +280,7 @@ pub async fn changed(tx: &mut TenantTx) -> sqlx::Result<()> {
 }
 
 /// How many changes were counted.
-#[tracing::instrument(name = "db.obligation.changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn changes(tx: &mut TenantTx) -> sqlx::Result<i64> {
     let row: Option<(i64,)> =
         sqlx::query_as("select changes from evaluation where tenant_id = $1").bind(tx.tenant()).fetch_optional(tx.conn()).await?;
@@ -288,7 +288,7 @@ pub async fn changes(tx: &mut TenantTx) -> sqlx::Result<i64> {
 }
 
 /// The district was evaluated with the changes counted so far; later ones call for another evaluation.
-#[tracing::instrument(name = "db.obligation.evaluated", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(Debug))]
+#[tracing::instrument(name = "db.obligation.evaluated", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn evaluated(tx: &mut TenantTx, seen: i64) -> sqlx::Result<()> {
     sqlx::query("update evaluation set seen = $2, evaluated_at = $3 where tenant_id = $1 and evaluated_at <= $3")
         .bind(tx.tenant())
