@@ -67,7 +67,7 @@ impl World {
         };
         std::fs::write(dir.join("drumtower.toml"), toml::to_string(&config).expect("TOML")).expect("written");
         let world = Self { config, postgres, redis: Mutex::new(redis), dir, children: Mutex::default() };
-        block_on(world.migrate());
+        block_on(async || world.migrate().await);
         if !wanted.bare {
             world.open();
         }
@@ -102,7 +102,7 @@ impl World {
         for code in DISTRICTS {
             let copy = self.dir.join("demo").join(code);
             copy_district(&demo, &copy, code);
-            block_on(async {
+            block_on(async || {
                 let district = drumtower::demo::District::read(&copy).expect("a district");
                 drumtower_identity::onboard(&self.config, &district.onboarding()).await.expect("onboarded");
                 drumtower::demo::seed(&self.url(), &district).await.expect("seeded");
@@ -157,7 +157,7 @@ impl World {
     /// Waits until the gateway says that everything is ready.
     pub fn wait_ready(&self) {
         let until = Instant::now() + Duration::from_secs(60);
-        let ready = || block_on(async { reqwest::get(format!("{}/readyz", self.url())).await.is_ok_and(|answer| answer.status().is_success()) });
+        let ready = || block_on(async || { reqwest::get(format!("{}/readyz", self.url())).await.is_ok_and(|answer| answer.status().is_success()) });
         while !ready() {
             assert!(Instant::now() < until, "not ready within a minute; logs in {}", self.dir.display());
             std::thread::sleep(Duration::from_millis(100));
@@ -296,11 +296,11 @@ fn free_port() -> u16 {
 }
 
 /// Runs something that waits, outside any runtime.
-pub fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+pub fn block_on<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let run = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(work)
+            runtime.block_on(work())
         };
         scope.spawn(run).join().expect("it ran")
     })

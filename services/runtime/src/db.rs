@@ -206,8 +206,10 @@ impl TenantTx {
         Ok(Response::new(answer))
     }
 
-    /// Commits a worker's transaction, which nobody waits for.
-    pub async fn done(self) -> Result<(), Fault> {
+    /// Commits without an answer: a worker's transaction, or what is kept of a refusal. The call's key stays unused, for only an answer
+    /// may be given again.
+    pub async fn done(mut self) -> Result<(), Fault> {
+        self.key = None;
         self.finish(&[]).await
     }
 

@@ -68,7 +68,7 @@ pub async fn page(tx: &mut TenantTx, user: Uuid, unread: bool, before: Uuid, lim
 #[tracing::instrument(name = "db.notice.unread", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn unread(tx: &mut TenantTx, user: Uuid) -> sqlx::Result<i64> {
     let (count,): (i64,) = sqlx::query_as(
-        "select count(*) from (select 1 from notice where tenant_id = $1 and user_id = $2 and read_at is null limit 1000) some",
+        "select count(*) from (select 1 from notice where tenant_id = $1 and user_id = $2 and read_at is null limit 1000) as found",
     )
     .bind(tx.tenant())
     .bind(user)
