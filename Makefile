@@ -26,6 +26,8 @@ bench: ## Runs the benchmarks
 lint: ## Checks formatting, lints, the contract, licences, advisories and unused dependencies
 	@LINT_ONLY=1 .ci/run
 
-clean: ## Removes what was built and the installation in .drumtower with all its data
+clean: ## Removes what was built, and the installation in .drumtower with all its data
+	@if [ -e .drumtower/lock ] && ! flock -n .drumtower/lock true; then echo "It runs here; stop it first" >&2; exit 1; fi
 	$(CARGO) clean
-	rm -rf "$$(readlink -f .drumtower/postgres 2>/dev/null || echo .drumtower/postgres)" .drumtower
+	@for part in postgres redis; do if [ -L .drumtower/$$part ]; then rm -rf "$$(readlink .drumtower/$$part)"; fi; done
+	rm -rf .drumtower

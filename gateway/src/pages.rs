@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drumtower_runtime::config::SERVICES;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 use tonic::body::Body;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::{door::Door, openapi, route::Routes};
+use crate::{
+    admit::Came,
+    door::{Door, Refused},
+    openapi,
+    route::Routes,
+};
+
+const JSON: &str = "application/json; charset=utf-8";
+const PATHS: [&str; 7] = ["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs.js", "/docs.css"];
 
 /// Pages made once.
 #[derive(Debug)]
@@ -23,19 +31,26 @@ impl Pages {
         Self { openapi: Bytes::from(openapi::document(routes).to_string()) }
     }
 
-    /// The page of a path, if the gateway has one.
-    pub async fn get(&self, path: &str, door: &Door) -> Option<Response<Body>> {
-        let json = "application/json; charset=utf-8";
-        Some(match path {
-            "/" => page(json, json!({ "service": "drumtower", "openapi": "/openapi.json", "docs": "/docs" }).to_string()),
-            "/healthz" => page("text/plain; charset=utf-8", "ok\n".to_owned()),
+    /// Whether a request is for one of them.
+    pub fn has(&self, came: &Came) -> bool {
+        came.prefix.is_none() && PATHS.contains(&came.path.as_str())
+    }
+
+    /// The page of a path that [`Pages::has`].
+    pub async fn get(&self, came: &Came, door: &Door) -> Result<Response<Body>, Refused> {
+        if came.head.method != Method::GET && came.head.method != Method::HEAD {
+            return Err(Refused::other_method(&["GET".to_owned(), "HEAD".to_owned()]));
+        }
+        let page = match came.path.as_str() {
+            "/healthz" => page("text/plain; charset=utf-8", "ok\n"),
             "/readyz" => ready(door).await,
-            "/openapi.json" => page(json, self.openapi.clone()),
+            "/openapi.json" => page(JSON, self.openapi.clone()),
             "/docs" => page("text/html; charset=utf-8", include_str!("../assets/docs.html")),
             "/docs.js" => page("text/javascript; charset=utf-8", include_str!("../assets/docs.js")),
             "/docs.css" => page("text/css; charset=utf-8", include_str!("../assets/docs.css")),
-            _ => return None,
-        })
+            _ => page(JSON, json!({ "service": "drumtower", "openapi": "/openapi.json", "docs": "/docs" }).to_string()),
+        };
+        Ok(page)
     }
 }
 
@@ -54,11 +69,11 @@ async fn ready(door: &Door) -> Response<Body> {
             reasons.insert(service.to_owned(), reason.into());
         }
     }
-    if !door.keys_known() {
+    if !door.people.any() {
         reasons.insert("keys".to_owned(), "identity's keys are not known yet".into());
     }
     let is_ready = reasons.is_empty();
-    let mut response = page("application/json; charset=utf-8", json!({ "ready": is_ready, "reasons": reasons }).to_string());
+    let mut response = page(JSON, json!({ "ready": is_ready, "reasons": reasons }).to_string());
     if !is_ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }

@@ -46,27 +46,39 @@ fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// The answer to a status. `http` overrides the HTTP status where gRPC's codes are too coarse (404, 405, 413, 415).
-pub fn response(status: &Status, request_id: &str, http: Option<StatusCode>) -> Response<Body> {
-    let code = http.unwrap_or_else(|| http_status(status.code()));
+/// A status as JSON, with the HTTP status it is answered with.
+pub fn body(status: &Status, request_id: &str, code: StatusCode) -> String {
     let body = json!({ "error": {
         "code": code.as_u16(),
         "status": code_name(status.code()),
         "message": status.message(),
         "details": details(status, request_id),
     }});
-    let mut response = Response::new(Body::new(http_body_util::Full::new(bytes::Bytes::from(body.to_string()))));
+    body.to_string()
+}
+
+/// The answer to a status. `http` overrides the HTTP status where gRPC's codes are too coarse (405, 408, 413, 415, 431).
+pub fn response(status: &Status, request_id: &str, http: Option<StatusCode>) -> Response<Body> {
+    let code = http.unwrap_or_else(|| http_status(status.code()));
+    let mut response = Response::new(Body::new(http_body_util::Full::new(bytes::Bytes::from(body(status, request_id, code)))));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if code == StatusCode::TOO_MANY_REQUESTS || code == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(status)));
     }
     if code == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"drumtower\""));
     }
     response
+}
+
+/// Seconds after which it is worth trying again: what the refusal says, at least one.
+fn retry_after(status: &Status) -> u64 {
+    let info = status.get_details_error_info();
+    let said = info.and_then(|info| info.metadata.get("retry_after_ms").and_then(|wait| wait.parse::<u64>().ok()));
+    said.unwrap_or(0).div_ceil(1000).max(1)
 }
 
 fn details(status: &Status, request_id: &str) -> Vec<Value> {
@@ -92,7 +104,7 @@ fn details(status: &Status, request_id: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drumtower_runtime::{Refusal, fault};
+    use drumtower_runtime::{Kind, Refusal, fault};
     use http_body_util::BodyExt as _;
 
     #[tokio::test]
@@ -107,5 +119,30 @@ mod tests {
         assert_eq!(json["error"]["details"][1]["field_violations"][0]["field"], "title");
         assert_eq!(json["error"]["details"][2]["message"], "标题过长");
         assert_eq!(json["error"]["details"][3]["request_id"], "abc");
+    }
+    #[test]
+    fn codes_become_the_http_status_that_fits_with_the_headers_it_needs() {
+        let cases = [
+            (Kind::Invalid, 400),
+            (Kind::Unauthenticated, 401),
+            (Kind::Denied, 403),
+            (Kind::NotFound, 404),
+            (Kind::Exists, 409),
+            (Kind::State, 400),
+            (Kind::Stale, 409),
+            (Kind::Exhausted, 429),
+            (Kind::Unavailable, 503),
+            (Kind::Deadline, 504),
+            (Kind::Unimplemented, 501),
+        ];
+        for (kind, http) in cases {
+            let refusal = Refusal::new(kind, "X", "某", "some").fact("retry_after_ms", "2100");
+            let response = response(&fault::status(&refusal), "abc", None);
+            assert_eq!(response.status(), http, "{kind:?}");
+            let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            assert_eq!(retry_after, [429, 503].contains(&http).then_some("3"), "{kind:?}");
+            assert_eq!(response.headers().contains_key("www-authenticate"), http == 401);
+        }
+        assert_eq!(response(&Status::unavailable("x"), "abc", None).headers()["retry-after"], "1");
     }
 }

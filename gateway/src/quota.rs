@@ -57,10 +57,11 @@ impl Quota {
         }
     }
 
+    /// The person's bucket comes first: who is refused there takes nothing from the district.
     fn take_locally(&self, keys: &[String], paces: &[(i64, i64)]) -> Result<(), Refusal> {
         let now = i64::try_from(self.born.elapsed().as_micros()).unwrap_or(i64::MAX);
-        for (bucket, (key, (pace, slack))) in keys.iter().zip(paces).enumerate() {
-            let at = self.local.get_with(key.clone(), std::sync::Arc::default);
+        for (bucket, (key, (pace, slack))) in keys.iter().zip(paces).enumerate().rev() {
+            let at = self.local.get_with_by_ref(key, std::sync::Arc::default);
             let Ok(mut at) = at.lock() else { continue };
             let next = (*at).max(now) + pace;
             if next - now > *slack {
@@ -102,5 +103,23 @@ mod tests {
         assert!((20..=22).contains(&taken), "{taken}");
         assert_eq!(quota.take(1, "someone").await.expect_err("refused").reason(), "USER_QUOTA");
         assert!(quota.take(1, "another").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_takes_nothing_from_the_district() {
+        let quota = Quota::new(Redis::none(), 3, 2);
+        for _ in 0..100 {
+            let _refused = quota.take(1, "greedy").await;
+        }
+        // The district's burst is thirty, of which the greedy one got its own twenty.
+        let mut left = 0;
+        let refused = loop {
+            match quota.take(1, &format!("modest {left}")).await {
+                Ok(()) => left += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert!((9..=11).contains(&left), "{left}");
+        assert_eq!(refused.reason(), "TENANT_QUOTA");
     }
 }

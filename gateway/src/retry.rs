@@ -22,7 +22,7 @@ impl Budget {
         let _full = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| (tokens < FULL).then_some(tokens + 1));
     }
 
-    /// A call failed; whether it may be made again.
+    /// A call failed that might be made again; whether it may. Charged for every failure, so that an outage is noticed.
     pub fn may_retry(&self) -> bool {
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| Some((tokens - FAILURE).max(0))).unwrap_or(0);
         before - FAILURE > FULL / 2

@@ -1,11 +1,13 @@
 //! Paths: every `google.api.http` rule of the contract in one tree, matched segment by segment with its verb. Written by hand, for a
 //! router that takes `{id}` and `{id}:close` apart is rare.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use drumtower_runtime::surface::{Method, SURFACE, Who};
 use http::Method as Verb;
-use prost_reflect::{DynamicMessage, ExtensionDescriptor};
+use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, MessageDescriptor};
+
+use crate::write::Writer;
 
 /// What of a request goes into the message from the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Route {
     pub body: Body,
     /// Field of the answer sent as the body; empty sends the whole message.
     pub response_body: String,
+    /// Writes the answers.
+    pub writer: Arc<Writer>,
     variables: Vec<Variable>,
 }
 
@@ -122,10 +126,12 @@ impl Routes {
             "*" => Body::Whole,
             field => Body::Field(field.to_owned()),
         };
-        self.add(method, verb, &text(name), body, text("response_body"))
+        self.add(method, verb, &text(name), body, text("response_body"))?;
+        self.routes.last().map_or(Ok(()), Route::check)
     }
 
-    fn add(&mut self, method: &'static Method, verb: Verb, template: &str, body: Body, response_body: String) -> Result<(), String> {
+    /// Adds one way to an RPC.
+    pub fn add(&mut self, method: &'static Method, verb: Verb, template: &str, body: Body, response_body: String) -> Result<(), String> {
         let (segments, variables, action) = parse(template)?;
         let route = self.routes.len();
         let mut node = &mut self.root;
@@ -142,7 +148,8 @@ impl Routes {
             return Err(format!("{verb} {template} leads to two RPCs"));
         }
         ends.push(End { method: verb.clone(), verb: action, route });
-        self.routes.push(Route { method, verb, template: template.to_owned(), body, response_body, variables });
+        let writer = Arc::new(Writer::new(method.descriptor.output()));
+        self.routes.push(Route { method, verb, template: template.to_owned(), body, response_body, writer, variables });
         Ok(())
     }
 
@@ -202,9 +209,30 @@ impl Route {
         Some(bound)
     }
 
+    /// Whether the fields it names are there.
+    fn check(&self) -> Result<(), String> {
+        let (input, output) = (self.method.descriptor.input(), self.method.descriptor.output());
+        let of_path = self.path_fields().map(|path| field_at(&input, path).filter(|field| !field.is_list()));
+        let of_body = match &self.body {
+            Body::Field(name) => Some(input.get_field_by_name(name)),
+            Body::None | Body::Whole => None,
+        };
+        let of_answer = (!self.response_body.is_empty()).then(|| output.get_field_by_name(&self.response_body));
+        let all_there = of_path.chain(of_body).chain(of_answer).all(|field| field.is_some());
+        if all_there { Ok(()) } else { Err(format!("{}: {} names a field that is not there", self.method.path, self.template)) }
+    }
+
     /// Fields that the path binds.
     pub fn path_fields(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|variable| variable.field.as_str())
+    }
+}
+
+/// The field at a path like `enterprise.id`.
+pub fn field_at(message: &MessageDescriptor, path: &str) -> Option<FieldDescriptor> {
+    match path.split_once('.') {
+        None => message.get_field_by_name(path),
+        Some((first, rest)) => field_at(message.get_field_by_name(first)?.kind().as_message()?, rest),
     }
 }
 
@@ -326,6 +354,21 @@ mod tests {
         assert_eq!(bound("/v1/q/x:go"), [("a.b".to_owned(), "q".to_owned())]);
         for bent in ["v1/x", "/v1/{a", "/v1/{a=**}/b", "/v1//x", "/v1/{a}b"] {
             assert!(parse(bent).is_err(), "{bent}");
+        }
+        let change = crate::samples::method("Change");
+        for (template, body, answer, good) in [
+            ("/v1/{inner.a_string}", "*", "", true),
+            ("/v1/{a_string}", "many_inner", "inner", true),
+            ("/v1/{nonsense}", "*", "", false),
+            ("/v1/{inner.nonsense}", "*", "", false),
+            ("/v1/{many_string}", "*", "", false),
+            ("/v1/x", "nonsense", "", false),
+            ("/v1/x", "*", "nonsense", false),
+        ] {
+            let body = if body == "*" { Body::Whole } else { Body::Field(body.to_owned()) };
+            let mut routes = Routes::default();
+            routes.add(change, Verb::POST, template, body, answer.to_owned()).expect("a template");
+            assert_eq!(routes.all()[0].check().is_ok(), good, "{template}");
         }
         assert!(routes.add(any, Verb::GET, "/v1/{other=shelves/*/books/*}", Body::None, String::new()).is_err(), "two RPCs on one path");
     }

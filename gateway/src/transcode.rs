@@ -1,10 +1,10 @@
-//! JSON to messages and back, straight from the descriptors: path, query and body into a request, an answer into JSON.
+//! JSON to messages, straight from the descriptors: path, query and body become a request. The way back is [`crate::write`].
 
 use bytes::Bytes;
 use drumtower_runtime::{Kind, Refusal};
 use prost::Message as _;
 use prost_reflect::{
-    DeserializeOptions, DynamicMessage, FieldDescriptor, Kind as FieldKind, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value,
+    DeserializeOptions, DynamicMessage, FieldDescriptor, Kind as FieldKind, MessageDescriptor, ReflectMessage as _, Value,
 };
 
 use crate::route::{Body, Route, decode};
@@ -28,12 +28,8 @@ pub fn request(route: &Route, bound: &[(String, String)], query: Option<&str>, b
         Body::None => return Err(malformed("this request takes no body")),
         Body::Whole => from_json(&descriptor, body)?,
         Body::Field(name) => {
-            let mut message = DynamicMessage::new(descriptor.clone());
             let field = descriptor.get_field_by_name(name).ok_or_else(|| unknown(name))?;
-            if let FieldKind::Message(inner) = field.kind() {
-                message.set_field(&field, Value::Message(from_json(&inner, body)?));
-            }
-            message
+            one_field(&descriptor, &field, body)?
         }
     };
     for (path, value) in pairs(query)? {
@@ -51,6 +47,25 @@ pub fn request(route: &Route, bound: &[(String, String)], query: Option<&str>, b
         set(&mut message, path, value, false)?;
     }
     Ok(Bytes::from(message.encode_to_vec()))
+}
+
+/// A message with one field, which the body is.
+fn one_field(descriptor: &MessageDescriptor, field: &FieldDescriptor, body: &[u8]) -> Result<DynamicMessage, Refusal> {
+    let mut message = DynamicMessage::new(descriptor.clone());
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(message);
+    }
+    match field.kind() {
+        FieldKind::Message(inner) if !field.is_list() && !field.is_map() => {
+            message.set_field(field, Value::Message(from_json(&inner, body)?));
+            Ok(message)
+        }
+        // Lists, maps and scalars are read as the only field of an object, once it is sure that the body is one whole value.
+        _ => {
+            serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(|error| not_json(&error))?;
+            from_json(descriptor, &[b"{\"", field.name().as_bytes(), b"\":", body, b"}"].concat())
+        }
+    }
 }
 
 /// A JSON body as a message. An empty body is an empty object.
@@ -163,41 +178,69 @@ fn scalar(field: &FieldDescriptor, text: &str) -> Option<Value> {
 }
 
 fn in_json(field: &FieldDescriptor, text: &str) -> Option<Value> {
-    let wrapped = serde_json::json!({ field.name(): text });
-    let parent = field.parent_message().clone();
-    let mut message = DynamicMessage::deserialize(parent, wrapped).ok()?;
-    message.take_field(field)
+    if let FieldKind::Message(message) = field.kind()
+        && is_wrapper(message.full_name())
+    {
+        let mut wrapper = DynamicMessage::new(message.clone());
+        let inner = message.get_field(1)?;
+        wrapper.set_field(&inner, scalar(&inner, text)?);
+        return Some(Value::Message(wrapper));
+    }
+    if let FieldKind::Message(message) = field.kind()
+        && message.full_name() == "google.protobuf.FieldMask"
+    {
+        return mask(&message, text);
+    }
+    let wrapped = if field.is_list() { serde_json::json!({ field.name(): [text] }) } else { serde_json::json!({ field.name(): text }) };
+    let mut message = DynamicMessage::deserialize(field.parent_message().clone(), wrapped).ok()?;
+    match message.take_field(field)? {
+        Value::List(items) => items.into_iter().next(),
+        value => Some(value),
+    }
 }
 
-/// An answer as JSON, with the contract's field names.
+/// Field names with commas between. The contract's own spelling is taken as well as JSON's, which is the only one the library reads.
+fn mask(descriptor: &MessageDescriptor, text: &str) -> Option<Value> {
+    let is_name = |path: &str| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    let snake = |path: &str| path.chars().fold(String::with_capacity(path.len()), |mut snake, letter| {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+        snake
+    });
+    let paths: Vec<&str> = text.split(',').map(str::trim).filter(|path| !path.is_empty()).collect();
+    if !paths.iter().all(|path| is_name(path)) {
+        return None;
+    }
+    let mut message = DynamicMessage::new(descriptor.clone());
+    message.set_field(&descriptor.get_field(1)?, Value::List(paths.into_iter().map(|path| Value::String(snake(path))).collect()));
+    Some(Value::Message(message))
+}
+
+/// Messages that hold one scalar and are written as it.
+fn is_wrapper(name: &str) -> bool {
+    name.strip_prefix("google.protobuf.").and_then(|name| name.strip_suffix("Value")).is_some_and(|of| {
+        matches!(of, "Bool" | "Bytes" | "Double" | "Float" | "Int32" | "Int64" | "String" | "UInt32" | "UInt64")
+    })
+}
+
+/// An answer as JSON, or the field of it that is the body.
 pub fn answer(route: &Route, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let message = DynamicMessage::decode(route.method.descriptor.output(), bytes).map_err(|error| error.to_string())?;
-    if route.response_body.is_empty() {
-        return to_json(&message);
-    }
-    let field = message.descriptor().get_field_by_name(&route.response_body).ok_or("no such field of the answer")?;
-    match message.get_field(&field).as_message() {
-        Some(inner) => to_json(inner),
-        None => Err("only a message can be the body of an answer".to_owned()),
-    }
-}
-
-/// A message as JSON.
-pub fn to_json(message: &DynamicMessage) -> Result<Vec<u8>, String> {
-    let mut json = Vec::with_capacity(512);
-    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
-    message.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &options).map_err(|error| error.to_string())?;
-    Ok(json)
+    if route.response_body.is_empty() { route.writer.json(bytes) } else { route.writer.field(&route.response_body, bytes) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{Found, Routes};
+    use crate::{
+        route::{Found, Routes},
+        samples,
+    };
     use drumtower_proto::{
         enterprise::UpdateEnterpriseRequest,
         party::{CreateMeetingRequest, ListObligationsRequest},
-        ticketing::{CheckInTicketRequest, CreateTicketRequest, ListTicketsRequest, ticket},
+        ticketing::{CheckInTicketRequest, CreateTicketRequest, ListTicketsRequest},
     };
     use proptest::prelude::*;
 
@@ -231,11 +274,11 @@ mod tests {
 
     #[test]
     fn a_field_body_binds_that_field_and_the_mask_comes_by_query() {
-        let bytes = transcode(http::Method::PATCH, "/v1/enterprises/9?update_mask=name,status", r#"{"name": "云栈"}"#).expect("transcoded");
+        let bytes = transcode(http::Method::PATCH, "/v1/enterprises/9?update_mask=name,short_name,capitalWan", r#"{"name": "云栈"}"#).expect("transcoded");
         let message = UpdateEnterpriseRequest::decode(bytes).expect("decoded");
         let enterprise = message.enterprise.expect("a company");
         assert_eq!((enterprise.id.as_str(), enterprise.name.as_str()), ("9", "云栈"));
-        assert_eq!(message.update_mask.map(|mask| mask.paths), Some(vec!["name".to_owned(), "status".to_owned()]));
+        assert_eq!(message.update_mask.map(|mask| mask.paths), Some(["name", "short_name", "capital_wan"].map(str::to_owned).to_vec()));
     }
 
     #[test]
@@ -266,17 +309,81 @@ mod tests {
         }
     }
 
+    /// The made-up message that a request of the made-up contract becomes.
+    fn made_up(template: &str, kind: Body, path: &str, body: &str) -> Result<serde_json::Value, Refusal> {
+        let mut routes = Routes::default();
+        routes.add(samples::method("Change"), http::Method::POST, template, kind, String::new()).expect("a template");
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let Found::Route(route, bound) = routes.find(&http::Method::POST, path) else { panic!("{path}") };
+        let bytes = request(route, &bound, query, &Bytes::copy_from_slice(body.as_bytes()))?;
+        let message = DynamicMessage::decode(samples::sample(), bytes).expect("decoded");
+        Ok(serde_json::to_value(&message).expect("JSON"))
+    }
+
     #[test]
-    fn answers_carry_the_contracts_names_and_default_values() {
-        let routes = Routes::of_contract().expect("valid");
-        let Found::Route(route, _) = routes.find(&http::Method::GET, "/v1/tickets/7") else { panic!("no route") };
-        let ticket = drumtower_proto::ticketing::Ticket { state: ticket::State::Handling as i32, return_count: 2, ..Default::default() };
-        let json: serde_json::Value = serde_json::from_slice(&answer(route, &ticket.encode_to_vec()).expect("JSON")).expect("valid");
-        assert_eq!((json["state"].as_str(), json["return_count"].as_i64(), json["score"].as_i64()), (Some("HANDLING"), Some(2), Some(0)));
-        assert!(json.get("due_at").is_none_or(serde_json::Value::is_null));
+    fn every_kind_of_value_comes_by_query() {
+        let query = "a_int64=-5&aUint32=7&a_double=1.5&a_bool=true&a_bytes=AQI%3D&many_bytes=AQ%3D%3D&many_bytes=Ag%3D%3D&a_colour=RED\
+            &many_colour=5&many_colour=RED&at=2026-11-24T10:00:00Z&many_at=2026-11-24T10:00:00Z&many_at=2026-11-25T10:00:00%2B08:00\
+            &mask=a_bool,inner.aString&flag=true&count=12&note=a%20b&inner.inner.a_string=deep&many_string=x&many_string=";
+        let json = made_up("/v1/x", Body::None, &format!("/v1/x?{query}"), "").expect("transcoded");
+        let wanted = serde_json::json!({
+            "aInt64": "-5", "aUint32": 7, "aDouble": 1.5, "aBool": true, "aBytes": "AQI=", "manyBytes": ["AQ==", "Ag=="],
+            "aColour": "RED", "manyColour": ["BLUE", "RED"], "at": "2026-11-24T10:00:00Z",
+            "manyAt": ["2026-11-24T10:00:00Z", "2026-11-25T02:00:00Z"], "mask": "aBool,inner.aString", "flag": true, "count": "12",
+            "note": "a b", "inner": { "inner": { "aString": "deep" } }, "manyString": ["x", ""],
+        });
+        assert_eq!(json, wanted);
+    }
+
+    #[test]
+    fn a_field_of_any_form_can_be_the_body() {
+        let body = |field: &str, body: &str| made_up("/v1/{a_string}", Body::Field(field.to_owned()), "/v1/p", body);
+        let json = |text: &str| Ok(serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+        assert_eq!(body("many_inner", r#"[{"a_bool": true}, {}]"#), json(r#"{"aString": "p", "manyInner": [{"aBool": true}, {}]}"#));
+        assert_eq!(body("many_int32", "[1, 2]"), json(r#"{"aString": "p", "manyInt32": [1, 2]}"#));
+        assert_eq!(body("by_name", r#"{"x": 1}"#), json(r#"{"aString": "p", "byName": {"x": 1}}"#));
+        assert_eq!(body("a_int32", "5"), json(r#"{"aString": "p", "aInt32": 5}"#));
+        assert_eq!(body("a_int32", ""), json(r#"{"aString": "p"}"#));
+        for smuggled in [r#"5, "a_bool": true"#, r#"5} {"#, "5 6", "["] {
+            assert_eq!(body("a_int32", smuggled).expect_err(smuggled).reason(), "MALFORMED");
+        }
+    }
+
+    #[test]
+    fn paths_bind_nested_fields_and_many_segments() {
+        let json = made_up("/v1/{inner.a_string=shelves/*/books/**}:go", Body::Whole, "/v1/shelves/1/books/2/3:go", r#"{"aBool": true}"#);
+        let wanted = serde_json::json!({ "aBool": true, "inner": { "aString": "shelves/1/books/2/3" } });
+        assert_eq!(json, Ok(wanted));
+        let bent = made_up("/v1/{a_int32}", Body::None, "/v1/x", "").expect_err("refused");
+        assert_eq!((bent.reason(), bent.fields()[0].0.as_str()), ("NOT_A_VALUE", "a_int32"));
+    }
+
+    #[test]
+    fn what_no_field_can_take_is_refused_with_its_name() {
+        for name in ["nonsense", "inner.nonsense", "a_string.x", "many_inner.a_bool", "by_name.x", "by_name", "inner"] {
+            let refusal = made_up("/v1/x", Body::None, &format!("/v1/x?{name}=1"), "").expect_err(name);
+            assert_eq!((refusal.kind(), refusal.fields()[0].0.as_str()), (Kind::Invalid, name));
+        }
+        for pair in ["a_bool=yes", "a_uint32=-1", "a_colour=GREEN", "at=yesterday", "a_bytes=%25", "count=x", "flag=2", "mask=a-b"] {
+            let refusal = made_up("/v1/x", Body::None, &format!("/v1/x?{pair}"), "").expect_err(pair);
+            assert_eq!(refusal.reason(), "NOT_A_VALUE", "{pair}");
+        }
     }
 
     proptest! {
+        /// Whatever arrives at whatever kind of binding, it is transcoded or refused as the caller's fault: never a panic.
+        #[test]
+        fn no_binding_panics(body in prop_oneof!["\\PC{0,60}", json()], query in "[a-z_.]{0,20}=[^&#]{0,20}", field in 0..43usize) {
+            let field = samples::sample().fields().nth(field).expect("a field").name().to_owned();
+            for kind in [Body::None, Body::Whole, Body::Field(field.clone())] {
+                for path in ["/v1/x".to_owned(), format!("/v1/x?{query}"), format!("/v1/x?{field}={body}"), format!("/v1/x?{field}.{query}")] {
+                    if let Err(refusal) = made_up("/v1/{a_string}", kind.clone(), &path, &body) {
+                        prop_assert_eq!(refusal.kind(), Kind::Invalid);
+                    }
+                }
+            }
+        }
+
         /// Whatever arrives, it is transcoded or refused: never a panic.
         #[test]
         fn no_body_or_query_panics(body in ".{0,200}", query in ".{0,60}", json in json()) {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use drumtower_runtime::{Fault, Kind, Refusal, fault};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::BodyExt as _;
 use tonic::{Code, Status, body::Body, transport::Channel};
+use tonic_types::StatusExt as _;
 use tower::{Service as _, ServiceExt as _};
 
 use crate::retry::Budget;
@@ -46,13 +48,13 @@ pub async fn call(channel: Channel, budget: &Budget, call: &Call<'_>) -> Result<
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let answer = once(channel.clone(), call).await;
+            let answer = once(channel.clone(), call).await.map_err(shown);
             let Err(status) = &answer else {
                 budget.succeeded();
                 return answer;
             };
-            let again = status.code() == Code::Unavailable && call.repeatable && attempt < ATTEMPTS && budget.may_retry();
-            if !again {
+            let worth_it = status.code() == Code::Unavailable && budget.may_retry();
+            if !worth_it || !call.repeatable || attempt >= ATTEMPTS {
                 return answer;
             }
             tokio::time::sleep(pause(attempt)).await;
@@ -61,62 +63,99 @@ pub async fn call(channel: Channel, budget: &Budget, call: &Call<'_>) -> Result<
     tokio::time::timeout(call.patience, work).await.unwrap_or_else(|_| Err(late()))
 }
 
-fn late() -> Status {
-    let (zh, en) = ("处理超时", "took too long");
-    drumtower_runtime::fault::status(&drumtower_runtime::Refusal::new(drumtower_runtime::Kind::Deadline, "DEADLINE", zh, en))
+/// The caller's time is over.
+pub fn late() -> Status {
+    fault::status(&Refusal::new(Kind::Deadline, "DEADLINE", "处理超时", "took too long"))
+}
+
+/// What a service did not word itself (a crash, a library) is logged here and not shown.
+fn shown(status: Status) -> Status {
+    let is_ours = status.get_details_error_info().is_some();
+    match status.code() {
+        Code::Internal | Code::Unknown | Code::DataLoss if !is_ours => Fault::broken(format!("a service answered {status}")).into(),
+        Code::Unavailable | Code::Cancelled if !is_ours => unreachable(),
+        _ => status,
+    }
 }
 
 /// Full jitter over 50, 100, … milliseconds.
 fn pause(attempt: u32) -> Duration {
     let ceiling = 50u64 << attempt.min(4);
-    let random = uuid_bits() % ceiling.max(1);
-    Duration::from_millis(random)
-}
-
-/// Some random bits; a UUID is the nearest source.
-fn uuid_bits() -> u64 {
-    u64::from_be_bytes(uuid::Uuid::new_v4().as_bytes()[8..16].try_into().unwrap_or_default())
+    // A random UUID is the nearest source of random bits; the low ones are random all.
+    let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
+    Duration::from_millis(random % ceiling)
 }
 
 async fn once(mut channel: Channel, call: &Call<'_>) -> Result<Answer, Status> {
-    let mut body = BytesMut::with_capacity(call.message.len() + 5);
-    body.put_u8(0);
-    body.put_u32(u32::try_from(call.message.len()).map_err(|_| Status::resource_exhausted("too large"))?);
-    body.put_slice(&call.message);
-    let mut request = Request::post(call.path)
-        .body(Body::new(http_body_util::Full::new(body.freeze())))
-        .map_err(|error| Status::internal(error.to_string()))?;
-    *request.headers_mut() = call.headers.clone();
-    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
-    let away = |_| unreachable();
-    let response = channel.ready().await.map_err(away)?.call(request).await.map_err(away)?;
-    if let Some(status) = Status::from_header_map(response.headers()) {
-        return Err(status);
-    }
+    let response = channel.ready().await.map_err(away)?.call(framed(call)?).await.map_err(away)?;
+    check_head(&response)?;
     if call.streams {
         return Ok(Answer::Many(response.into_body()));
     }
     let body = http_body_util::Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| unreachable())?;
-    let ended = body.trailers().and_then(Status::from_header_map);
-    if let Some(status) = ended.filter(|status| status.code() != Code::Ok) {
-        return Err(status);
+    // Without its end an answer was cut off: whether anything was done is not known.
+    let ended = body.trailers().and_then(Status::from_header_map).ok_or_else(unreachable)?;
+    if ended.code() != Code::Ok {
+        return Err(ended);
     }
-    let bytes = body.to_bytes();
-    if bytes.len() < 5 {
-        return Err(Status::internal("a service answered nothing"));
-    }
-    Ok(Answer::One(bytes.slice(5..)))
+    message(body.to_bytes()).map(Answer::One)
 }
 
-fn unreachable() -> Status {
-    drumtower_runtime::fault::status(&drumtower_runtime::fault::unavailable())
+/// The request of a call: its message behind the five bytes that say how long it is.
+fn framed(call: &Call<'_>) -> Result<Request<Body>, Status> {
+    let broken = |error: &dyn std::fmt::Display| Status::from(Fault::broken(error.to_string()));
+    let mut body = BytesMut::with_capacity(call.message.len() + 5);
+    body.put_u8(0);
+    body.put_u32(u32::try_from(call.message.len()).map_err(|error| broken(&error))?);
+    body.put_slice(&call.message);
+    let body = Body::new(http_body_util::Full::new(body.freeze()));
+    let mut request = Request::post(call.path).body(body).map_err(|error| broken(&error))?;
+    *request.headers_mut() = call.headers.clone();
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    Ok(request)
+}
+
+/// A status may stand at the head already; an answer that is not gRPC at all comes from something in between.
+fn check_head(response: &Response<Body>) -> Result<(), Status> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok => Err(status),
+        Some(_) => Ok(()),
+        None if response.status().is_success() => Ok(()),
+        None => Err(unreachable()),
+    }
+}
+
+/// The one message of a unary answer.
+fn message(bytes: Bytes) -> Result<Bytes, Status> {
+    let length = bytes.get(1..5).map(|length| u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize);
+    match length {
+        Some(length) if bytes[0] == 0 && length == bytes.len() - 5 => Ok(bytes.slice(5..)),
+        _ => Err(Fault::broken("a service did not answer with one message").into()),
+    }
+}
+
+/// A service could not be reached, or went away.
+pub fn unreachable() -> Status {
+    fault::status(&fault::unavailable())
+}
+
+/// A call that found no service. The channel keeps the deadline it was told, too, and that is no reason to call again.
+fn away(error: tonic::transport::Error) -> Status {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = source {
+        if error.is::<tonic::TimeoutExpired>() {
+            return late();
+        }
+        source = error.source();
+    }
+    unreachable()
 }
 
 /// Passes a gRPC request through to a service without reading its body.
 pub async fn pass(mut channel: Channel, request: Request<Body>) -> Response<Body> {
     let answer = async { channel.ready().await?.call(request).await };
-    answer.await.unwrap_or_else(|_: tonic::transport::Error| unreachable().into_http())
+    answer.await.unwrap_or_else(|error| away(error).into_http())
 }
 
 /// Cuts whole messages out of the bytes of a stream; what is left waits for more.

@@ -1,116 +1,241 @@
-//! `drumtower doctor`: looks at an installation and says in plain words what is wrong with it, and what to do.
+//! `drumtower doctor`: what is right and what is wrong with an installation, in plain words, with what to do.
 
-use std::process::ExitCode;
+use std::{net::ToSocketAddrs as _, os::unix::fs::PermissionsExt as _, process::ExitCode, time::Duration};
 
-use drumtower_runtime::{Config, config::SERVICES};
-use sqlx::PgConnection;
+use drumtower_runtime::{Clock, Config, config::SERVICES};
+use secrecy::ExposeSecret as _;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::{
     Failure,
     database::{Admin, Options, SCHEMAS},
+    demo::door_of,
+    local,
+    secrets::login_roles,
 };
 
-/// What was looked at.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Tokens tolerate 30 seconds; past a few, somebody should look.
+const SKEW_SECONDS: i64 = 5;
+
+/// What was found.
 #[derive(Debug, Default)]
 struct Findings {
-    wrong: usize,
+    bad: usize,
 }
 
 impl Findings {
-    fn say(&mut self, what: &str, verdict: Result<String, String>) {
-        match verdict {
-            Ok(fine) => println!("  ok     {what}: {fine}"),
-            Err(wrong) => {
-                self.wrong += 1;
-                println!("  WRONG  {what}: {wrong}");
-            }
+    fn good(&mut self, text: &str) {
+        println!("  ok    {text}");
+    }
+
+    fn note(&mut self, text: &str) {
+        println!("  note  {text}");
+    }
+
+    fn bad(&mut self, text: &str) {
+        println!("  BAD   {text}");
+        self.bad += 1;
+    }
+
+    fn judge(&mut self, holds: bool, good: &str, bad: &str) {
+        if holds { self.good(good) } else { self.bad(bad) }
+    }
+
+    /// Good when nothing is on the list; else each of it is bad.
+    fn none_of(&mut self, list: &[String], good: &str, bad: &str) {
+        if list.is_empty() {
+            return self.good(good);
+        }
+        for one in list {
+            self.bad(&format!("{one} {bad}"));
         }
     }
 }
 
-/// Runs the command.
+/// Examines everything; success when nothing is wrong.
 pub async fn command(config: &Config, options: &Options) -> Result<ExitCode, Failure> {
     let mut findings = Findings::default();
-    match Admin::of(config, options)?.connect().await {
-        Ok(mut admin) => database(&mut findings, &mut admin).await?,
-        Err(error) => findings.say("database", Err(error.to_string())),
+    println!("Secrets in {}", config.secrets.display());
+    secrets(config, &mut findings);
+    println!("PostgreSQL at {}", config.database.url);
+    if let Err(error) = postgres(config, options, &mut findings).await {
+        findings.bad(&error.to_string());
     }
-    findings.say("Redis", redis(config).await);
+    println!("Redis");
+    redis(config, &mut findings).await;
+    println!("Services");
     for service in SERVICES {
-        findings.say(service, service_state(config, service).await);
+        service_answers(config, service, &mut findings).await;
     }
-    let url = format!("http://{}/readyz", config.gateway.listen);
-    let gateway = match reqwest::get(&url).await {
-        Ok(answer) if answer.status().is_success() => Ok(format!("ready at {}", config.gateway.listen)),
-        Ok(answer) => Err(format!("not ready: {}", answer.text().await.unwrap_or_default())),
-        Err(_) => Err(format!("nobody answers at {}; is it started, and is gateway.listen right?", config.gateway.listen)),
-    };
-    findings.say("gateway", gateway);
-    if findings.wrong == 0 {
-        println!("Nothing is wrong.");
-        return Ok(ExitCode::SUCCESS);
+    println!("Gateway at {}", config.gateway.listen);
+    gateway(config, &mut findings).await;
+    match findings.bad {
+        0 => println!("\nNothing is wrong."),
+        bad => println!("\n{bad} things are wrong."),
     }
-    println!("{} things are wrong.", findings.wrong);
-    Ok(ExitCode::FAILURE)
+    Ok(if findings.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn database(findings: &mut Findings, admin: &mut PgConnection) -> Result<(), Failure> {
-    let (version, ctype): (i32, String) = sqlx::query_as(
-        "select current_setting('server_version_num')::int4, (select datctype::text from pg_database where datname = current_database())",
+/// Every secret is there, and closed to others.
+fn secrets(config: &Config, findings: &mut Findings) {
+    let keys = SERVICES.iter().chain(&["gateway"]).flat_map(|service| [format!("{service}.key"), format!("{service}.pub")]);
+    let all: Vec<String> = keys.chain(login_roles()).chain(["kek".to_owned(), "identity-tokens.key".to_owned()]).collect();
+    let missing: Vec<String> = all.iter().filter(|name| !config.secrets.join(name).is_file()).cloned().collect();
+    findings.none_of(&missing, "all are there", "is missing");
+    let open = all
+        .into_iter()
+        .filter(|name| std::fs::metadata(config.secrets.join(name)).is_ok_and(|found| found.permissions().mode() & 0o077 != 0));
+    findings.none_of(&open.collect::<Vec<_>>(), "none can be read by others", "can be read by others: chmod 600");
+}
+
+async fn postgres(config: &Config, options: &Options, findings: &mut Findings) -> Result<(), Failure> {
+    let admin = Admin::of(config, options).map_err(|error| format!("no administrator's login ({error}): name one with --postgres"))?;
+    let mut admin = tokio::time::timeout(PATIENCE, admin.connect()).await.map_err(|_| "no answer: is it running?")??;
+    world(&mut admin, findings).await?;
+    roles(&mut admin, config, findings).await?;
+    tables(&mut admin, findings).await?;
+    migrations(&mut admin, findings).await
+}
+
+async fn world(admin: &mut PgConnection, findings: &mut Findings) -> Result<(), Failure> {
+    let (version, encoding, ctype, seconds): (i32, String, String, i64) = sqlx::query_as(
+        "select current_setting('server_version_num')::int4, pg_encoding_to_char(encoding)::text, datctype::text,
+                extract(epoch from now())::int8
+         from pg_database where datname = current_database()",
     )
-    .fetch_one(&mut *admin)
+    .fetch_one(admin)
     .await?;
     let major = version / 10_000;
-    findings.say("PostgreSQL", if major >= 15 { Ok(format!("version {major}")) } else { Err(format!("version {major}; 15 or newer is needed")) });
-    let broken = matches!(ctype.as_str(), "C" | "POSIX");
-    findings.say("locale", if broken { Err(format!("{ctype} breaks search; create the database with C.UTF-8")) } else { Ok(ctype) });
-    let (able,): (i64,) =
-        sqlx::query_as("select count(*) from pg_roles where rolname like 'dt\\_%' and (rolsuper or rolbypassrls)").fetch_one(&mut *admin).await?;
-    findings.say("logins", if able == 0 { Ok("none may pass row-level security".into()) } else { Err("some may pass row-level security: run `drumtower migrate`".into()) });
-    let open: Vec<(String,)> = sqlx::query_as(
-        "select c.oid::regclass::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
-         join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and not (c.relrowsecurity and c.relforcerowsecurity)",
+    findings.judge(major >= 15, &format!("version {major}"), &format!("version {major}: 15 or newer is needed"));
+    let locale = format!("encoding {encoding}, LC_CTYPE {ctype}");
+    let fits = encoding == "UTF8" && !matches!(ctype.as_str(), "C" | "POSIX");
+    findings.judge(fits, &locale, &format!("{locale}: search in Chinese needs UTF8 and C.UTF-8; create the database anew"));
+    let skew = seconds - Clock::system().now().as_second();
+    findings.judge(skew.abs() <= SKEW_SECONDS, "its clock agrees with ours", &format!("its clock is {skew} s off ours: check NTP"));
+    Ok(())
+}
+
+/// Login roles may not pass row-level security, and their passwords are those of the secrets.
+async fn roles(admin: &mut PgConnection, config: &Config, findings: &mut Findings) -> Result<(), Failure> {
+    let mighty: Vec<String> = sqlx::query_scalar(
+        "select rolname::text from pg_roles
+         where rolname like 'dt\\_%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb) order by 1",
     )
-    .bind(SERVICES.map(str::to_owned).to_vec())
     .fetch_all(&mut *admin)
     .await?;
-    let open: Vec<String> = open.into_iter().map(|(table,)| table).collect();
-    findings.say("tables", if open.is_empty() { Ok("all are protected".into()) } else { Err(format!("without row-level security: {}", open.join(", "))) });
+    findings.none_of(&mighty, "no service's role has special powers", "has special powers: run `drumtower migrate`");
+    let mut refused = Vec::new();
+    for role in login_roles() {
+        let signed_in = sign_in(config, &role).await;
+        refused.extend(signed_in.err().map(|error| format!("{role} cannot sign in ({error}):")));
+    }
+    findings.none_of(&refused, "every service's role signs in", "run `drumtower migrate`");
+    let open: bool =
+        sqlx::query_scalar("select has_function_privilege('dt_identity', 'pg_catalog.set_config(text,text,boolean)', 'execute')")
+            .fetch_one(admin)
+            .await?;
+    findings.judge(!open, "set_config is closed to services", "services may call set_config: run `drumtower migrate`");
+    Ok(())
+}
+
+async fn sign_in(config: &Config, role: &str) -> Result<(), Failure> {
+    let options: PgConnectOptions = config.database.url.parse()?;
+    let options = options.username(role).password(config.secret(role)?.expose_secret());
+    let connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await??;
+    Ok(connection.close().await?)
+}
+
+/// Every table of a district's rows is protected, also against its owner.
+async fn tables(admin: &mut PgConnection, findings: &mut Findings) -> Result<(), Failure> {
+    let schemas: Vec<&str> = SCHEMAS.iter().map(|schema| schema.name).collect();
+    let open: Vec<String> = sqlx::query_scalar(
+        "select n.nspname || '.' || c.relname
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition
+           and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+           and not (c.relrowsecurity and c.relforcerowsecurity
+                    and exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polpermissive))
+         order by 1",
+    )
+    .bind(&schemas)
+    .fetch_all(admin)
+    .await?;
+    findings.none_of(
+        &open,
+        "row-level security is on for every table of districts",
+        "has no forced row-level security: districts may leak",
+    );
+    Ok(())
+}
+
+async fn migrations(admin: &mut PgConnection, findings: &mut Findings) -> Result<(), Failure> {
     for schema in &SCHEMAS {
-        findings.say(&format!("schema {}", schema.name), migrations(admin, schema).await);
+        let text = format!("select name from {}.schema_migration", schema.name);
+        let Ok(applied) = sqlx::query_scalar::<_, String>(AssertSqlSafe(text)).fetch_all(&mut *admin).await else {
+            findings.bad(&format!("schema {} is not there: run `drumtower migrate`", schema.name));
+            continue;
+        };
+        let missing: Vec<String> =
+            schema.migrations.iter().map(|(name, _)| (*name).to_owned()).filter(|name| !applied.contains(name)).collect();
+        findings.none_of(&missing, &format!("schema {} is up to date", schema.name), "is not applied: run `drumtower migrate`");
     }
     Ok(())
 }
 
-async fn migrations(admin: &mut PgConnection, schema: &drumtower_runtime::migrate::Service) -> Result<String, String> {
-    let text = format!("select name from {}.schema_migration", schema.name);
-    let applied: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(text))
-        .fetch_all(admin)
-        .await
-        .map_err(|_| "not there: run `drumtower migrate`".to_owned())?;
-    let missing: Vec<&str> =
-        schema.migrations.iter().map(|(name, _)| *name).filter(|name| !applied.iter().any(|(known,)| known == name)).collect();
-    if missing.is_empty() { Ok("up to date".into()) } else { Err(format!("lacks {}: run `drumtower migrate`", missing.join(", "))) }
+/// Redis may be away; it is a loss of speed, not of service.
+async fn redis(config: &Config, findings: &mut Findings) {
+    let Some(url) = &config.redis else {
+        return findings.note("none is configured: everything works, slower");
+    };
+    match tokio::time::timeout(PATIENCE, ping(url)).await {
+        Ok(Ok(version)) => findings.good(&format!("answers, version {version}")),
+        Ok(Err(error)) => findings.bad(&format!("{error}; everything works meanwhile, slower")),
+        Err(_) => findings.bad("no answer; everything works meanwhile, slower"),
+    }
 }
 
-async fn redis(config: &Config) -> Result<String, String> {
-    let Some(url) = &config.redis else { return Ok("none is configured; everything works, slower".into()) };
-    let client = drumtower_runtime::redis::Redis::connect(Some(url)).map_err(|error| error.to_string())?;
-    let pong: Option<String> = client.ping().await;
-    pong.map(|_| "answers".to_owned()).ok_or_else(|| "does not answer; everything works, slower".to_owned())
+async fn ping(url: &str) -> redis::RedisResult<String> {
+    let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+    let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+    Ok(info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown").to_owned())
 }
 
-async fn service_state(config: &Config, service: &str) -> Result<String, String> {
-    let address = config.services.get(service).ok_or("no address is configured")?;
-    let gone = |_| format!("nobody answers at {address}; its log says why");
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-    let channel = channel.connect_timeout(std::time::Duration::from_secs(1)).connect().await.map_err(gone)?;
-    let request = HealthCheckRequest { service: String::new() };
-    let answer = HealthClient::new(channel).check(request).await.map_err(|status| status.to_string())?;
-    match answer.into_inner().status() {
-        ServingStatus::Serving => Ok(format!("serves at {address}")),
-        other => Err(other.as_str_name().to_owned()),
+async fn service_answers(config: &Config, service: &str, findings: &mut Findings) {
+    let Some(address) = config.services.get(service) else {
+        return findings.bad(&format!("{service} has no address: set services.{service}"));
+    };
+    match tokio::time::timeout(PATIENCE, health(address)).await {
+        Ok(Ok(ServingStatus::Serving)) => findings.good(&format!("{service} serves at {address}")),
+        Ok(Ok(status)) => findings.bad(&format!("{service} at {address} says {}", status.as_str_name())),
+        _ => findings.bad(&format!("{service} does not answer at {address}{}", stranger(address))),
+    }
+}
+
+async fn health(address: &str) -> Result<ServingStatus, Failure> {
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+    Ok(HealthClient::new(channel).check(HealthCheckRequest { service: String::new() }).await?.into_inner().status())
+}
+
+/// Who holds the port of something of ours that does not answer.
+fn stranger(address: &str) -> String {
+    let socket = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+    match socket.map(local::check) {
+        Some(Ok(())) => ": it is not running".to_owned(),
+        Some(Err(fault)) => format!(": {fault}"),
+        None => ": not an address of this machine".to_owned(),
+    }
+}
+
+async fn gateway(config: &Config, findings: &mut Findings) {
+    let url = format!("{}/readyz", door_of(config));
+    match reqwest::Client::new().get(url).timeout(PATIENCE).send().await {
+        Ok(answer) if answer.status().is_success() => findings.good("ready"),
+        Ok(answer) => {
+            let body = answer.text().await.unwrap_or_default();
+            findings.bad(&format!("not ready: {}", body.trim()));
+        }
+        Err(_) => findings.bad(&format!("no answer{}", stranger(&config.gateway.listen))),
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{Read as _, Seek as _, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -49,8 +50,10 @@ impl Installation {
         let dir = dir.canonicalize()?;
         let lock = lock(&dir)?;
         secrets::complete(&dir.join("secrets"))?;
-        fs::create_dir_all(dir.join("log"))?;
-        fs::create_dir_all(dir.join("seeded"))?;
+        // Logs hold no personal data, and still are nobody else's.
+        for folder in ["log", "seeded"] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(folder))?;
+        }
         Ok(Self { dir, _lock: lock })
     }
 

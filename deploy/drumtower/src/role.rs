@@ -1,10 +1,9 @@
 //! One role as one process.
 
-use std::time::Duration;
+use std::{io::Read as _, thread, time::Duration};
 
 use drumtower_runtime::Config;
 use rustix::process::{Signal, getpid, kill_process};
-use tokio::io::AsyncReadExt as _;
 
 use crate::Failure;
 
@@ -25,7 +24,8 @@ pub struct Options {
 /// Runs a role until the process is told to stop.
 pub async fn serve(config: Config, options: Options) -> Result<(), Failure> {
     if options.with_parent {
-        tokio::spawn(end_with_parent());
+        // A thread of its own: the runtime would wait for the end of a read that it began, and so never shut down.
+        thread::spawn(end_with_parent);
     }
     match options.role.as_str() {
         "identity" => drumtower_identity::serve(config).await,
@@ -37,11 +37,10 @@ pub async fn serve(config: Config, options: Options) -> Result<(), Failure> {
 }
 
 /// Asks ourselves to stop as an operator would, so that there is one way to drain.
-async fn end_with_parent() {
-    let mut input = tokio::io::stdin();
+fn end_with_parent() {
     let mut nothing = [0; 64];
-    while input.read(&mut nothing).await.is_ok_and(|read| read > 0) {}
+    while std::io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
     let _sent = kill_process(getpid(), Signal::TERM);
-    tokio::time::sleep(DRAIN).await;
+    thread::sleep(DRAIN);
     std::process::exit(1);
 }

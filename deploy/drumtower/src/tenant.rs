@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::{Failure, secrets};
 
+/// Logins of the three officers, unless said otherwise.
+pub const OFFICERS: [&str; 3] = ["sysadmin", "secadmin", "auditadmin"];
+
 /// `drumtower tenant`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -64,9 +67,9 @@ pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
         name: create.name,
         name_en: create.name_en,
         host: create.host,
-        sysadmin: officer(officers.sysadmin, "sysadmin", "系统管理员"),
-        secadmin: officer(officers.secadmin, "secadmin", "安全管理员"),
-        auditadmin: officer(officers.auditadmin, "auditadmin", "审计管理员"),
+        sysadmin: officer(officers.sysadmin, OFFICERS[0], "系统管理员"),
+        secadmin: officer(officers.secadmin, OFFICERS[1], "安全管理员"),
+        auditadmin: officer(officers.auditadmin, OFFICERS[2], "审计管理员"),
     };
     let tenant = onboard(config, &new).await?;
     println!("{} {} is on the platform as number {}, at host {}.", tenant.code, tenant.name, tenant.number, tenant.host);

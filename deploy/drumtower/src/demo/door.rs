@@ -1,66 +1,148 @@
-//! The gateway as a loader sees it: sign in, read, write with a key.
+//! A person at the gateway: signs in, sends, tries again with the same key when the answer says so.
 
-use std::time::Duration;
+use std::{sync::Mutex, sync::PoisonError, time::Duration};
 
+use reqwest::{Method, Response, StatusCode, header::RETRY_AFTER};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::PASSWORD;
 use crate::Failure;
 
-/// Somebody signed in.
+/// Attempts at one call: a service may be starting, a limit may be reached, an answer may be lost.
+const ATTEMPTS: u32 = 8;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The gateway's door to one district.
 #[derive(Debug, Clone)]
 pub struct Door {
-    http: reqwest::Client,
+    client: reqwest::Client,
     base: String,
-    token: String,
+    code: String,
+}
+
+/// A signed-in person.
+#[derive(Debug)]
+pub struct Person {
+    door: Door,
+    login: String,
+    token: Mutex<String>,
 }
 
 impl Door {
-    /// Signs a demonstration person in.
-    pub async fn sign_in(base: &str, login: &str) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        let mut door = Self { http, base: base.to_owned(), token: String::new() };
-        let session = door.post("/v1/sessions", &json!({ "login": login, "password": PASSWORD }), "").await?;
-        session["access_token"].as_str().unwrap_or_default().clone_into(&mut door.token);
-        Ok(door)
+    /// The district's door.
+    pub fn new(gateway: &str, code: &str) -> Result<Self, Failure> {
+        let client = reqwest::Client::builder().http1_only().no_proxy().timeout(PATIENCE).build()?;
+        Ok(Self { client, base: format!("{gateway}/t/{code}"), code: code.to_owned() })
     }
 
-    /// Reads.
-    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.send(self.http.get(format!("{}{path}", self.base)).query(query), path).await
+    /// Signs in with the demonstration password.
+    pub async fn sign_in(&self, login: &str) -> Result<Person, Failure> {
+        let person = Person { door: self.clone(), login: login.to_owned(), token: Mutex::default() };
+        person.renew().await?;
+        Ok(person)
+    }
+}
+
+impl Person {
+    /// Writes, once for this key however often it is sent.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
+        let key = format!("demo:{}:{key}", self.door.code);
+        self.send(&|| {
+            let request = self.door.client.request(Method::POST, format!("{}{path}", self.door.base));
+            request.header("idempotency-key", &key).bearer_auth(self.token()).json(body)
+        })
+        .await
+        .map_err(|error| format!("POST {path}: {error}").into())
     }
 
-    /// Writes. The key names what is written: the same row of the same file has the same key at every run.
-    pub async fn post(&self, path: &str, body: &Value, key: &str) -> Result<Value, Failure> {
-        let mut request = self.http.post(format!("{}{path}", self.base)).json(body);
-        if !key.is_empty() {
-            let hash = Sha256::digest(format!("{}{path}{key}{body}", self.base));
-            request = request.header("idempotency-key", format!("demo-{}", hex::encode(&hash[..16])));
+    /// All rows of a list.
+    pub async fn list(&self, path: &str, field: &str) -> Result<Vec<Value>, Failure> {
+        let mut rows = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.page(path, &after).await.map_err(|error| format!("GET {path}: {error}"))?;
+            rows.extend(page[field].as_array().into_iter().flatten().cloned());
+            match page["next_page_token"].as_str() {
+                Some(next) if !next.is_empty() => after = next.to_owned(),
+                _ => return Ok(rows),
+            }
         }
-        self.send(request, &format!("{path} {key}")).await
     }
 
-    /// Sends, again after a pause when the platform asks for patience.
-    async fn send(&self, request: reqwest::RequestBuilder, what: &str) -> Result<Value, Failure> {
-        let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
-        for attempt in 0..20u64 {
-            let again = request.try_clone().ok_or("a request that cannot be repeated")?;
-            let answer = again.send().await;
-            let Ok(answer) = answer else {
-                tokio::time::sleep(Duration::from_millis(100 * (attempt + 1))).await;
-                continue;
+    async fn page(&self, path: &str, after: &str) -> Result<Value, Failure> {
+        self.send(&|| {
+            let request = self.door.client.get(format!("{}{path}", self.door.base));
+            request.query(&[("page_size", "200"), ("page_token", after)]).bearer_auth(self.token())
+        })
+        .await
+    }
+
+    async fn send(&self, request: &(dyn Fn() -> reqwest::RequestBuilder + Sync)) -> Result<Value, Failure> {
+        let mut pause = Duration::from_millis(100);
+        let mut attempt = 1;
+        loop {
+            let answer = request().send().await;
+            let fault = match answer {
+                Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
+                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && attempt < ATTEMPTS => {
+                    self.renew().await?;
+                    "signed in again".to_owned()
+                }
+                Ok(answer) if passes(answer.status()) => {
+                    pause = pause.max(told_to_wait(&answer));
+                    words(answer).await
+                }
+                Ok(answer) => return Err(words(answer).await.into()),
+                Err(error) => error.to_string(),
             };
-            let status = answer.status();
-            let text = answer.text().await?;
-            if status.is_success() {
-                return Ok(serde_json::from_str(&text)?);
+            if attempt == ATTEMPTS {
+                return Err(fault.into());
             }
-            if !matches!(status.as_u16(), 429 | 503 | 504) {
-                return Err(format!("{what}: {status}: {text}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(100 * (attempt + 1))).await;
+            attempt += 1;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
         }
-        Err(format!("{what}: no answer after many attempts").into())
     }
+
+    /// Signs in; a gateway that has just opened may need a second attempt.
+    async fn renew(&self) -> Result<(), Failure> {
+        let body = json!({ "login": self.login, "password": PASSWORD });
+        let url = format!("{}/v1/sessions", self.door.base);
+        let mut answer = self.door.client.post(&url).json(&body).send().await?;
+        if passes(answer.status()) {
+            tokio::time::sleep(told_to_wait(&answer).max(Duration::from_millis(500))).await;
+            answer = self.door.client.post(&url).json(&body).send().await?;
+        }
+        if !answer.status().is_success() {
+            return Err(format!("signing in as {}: {}", self.login, words(answer).await).into());
+        }
+        let session: Value = answer.json().await?;
+        let token = session["access_token"].as_str().ok_or_else(|| format!("signing in as {}: no token in the answer", self.login))?;
+        token.clone_into(&mut self.token.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+
+    fn token(&self) -> String {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Whether the same call may succeed later.
+fn passes(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+fn told_to_wait(answer: &Response) -> Duration {
+    let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// Status and body of a refusal, on one line.
+async fn words(answer: Response) -> String {
+    let status = answer.status();
+    let body = answer.text().await.unwrap_or_default();
+    format!("{status}: {}", body.split_whitespace().collect::<Vec<_>>().join(" "))
 }

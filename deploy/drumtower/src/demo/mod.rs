@@ -1,45 +1,51 @@
-//! The demonstration districts: files that a person can read and edit, loaded through the public API as the people who would do it. Every
-//! write carries a key made from the file's row, so that a load that broke off is simply run again.
+//! The demonstration districts: fictional people, companies and events, loaded through the gateway as people would.
 
 mod door;
+mod import;
 mod load;
+mod party;
+mod people;
 mod rows;
 
 use std::path::{Path, PathBuf};
 
 use drumtower_identity::{NewTenant, Officer};
-use drumtower_runtime::Config;
+use drumtower_runtime::{Config, surface::SURFACE};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::Failure;
+use crate::{Failure, tenant::OFFICERS};
 
-/// The password of everybody in a demonstration district.
-pub const PASSWORD: &str = "Drumtower-2026!";
-
-/// Where the districts' folders are.
+/// Where the demonstration districts are, from the checkout's root.
 pub const FOLDER: &str = "deploy/local/demo";
+/// The password of every person of the demonstration. The data is fictional and so is the secret.
+pub const PASSWORD: &str = "Drumtower-2026!";
 
 /// `drumtower seed`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Folder with one folder a district.
-    #[arg(long, value_name = "DIR", default_value = FOLDER)]
+    /// Folder of the demonstration districts.
+    #[arg(long, default_value = FOLDER)]
     demo: PathBuf,
+    /// Base address of the gateway; without it the settings say.
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
+    /// Only the district of this code.
+    #[arg(long)]
+    only: Option<String>,
 }
 
-/// A demonstration district: its folder, and how its file names it.
-#[derive(Debug, Clone)]
+/// A district's folder.
+#[derive(Debug)]
 pub struct District {
-    folder: PathBuf,
-    /// As `tenant.toml` says.
+    dir: PathBuf,
+    /// The district.
     pub tenant: Tenant,
-    people: Vec<rows::User>,
-    officers: [rows::User; 3],
+    users: Vec<rows::Numbered<rows::User>>,
 }
 
-/// A district as its file names it.
-#[derive(Debug, Clone, Deserialize)]
+/// `tenant.toml`.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// GB/T 2260 code.
@@ -48,68 +54,104 @@ pub struct Tenant {
     pub name: String,
     /// Name, English.
     pub name_en: String,
-    /// Host name that leads to it.
+    /// Host name.
     pub host: String,
 }
 
-/// Loads every district of the folder.
+impl District {
+    /// Reads a folder.
+    pub fn read(dir: &Path) -> Result<Self, Failure> {
+        let file = dir.join("tenant.toml");
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let tenant = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let users = rows::read(dir, "users.csv")?;
+        Ok(Self { dir: dir.to_owned(), tenant, users })
+    }
+
+    /// What onboarding needs; the officers' names come from the list of users.
+    pub fn onboarding(&self) -> NewTenant {
+        let [sysadmin, secadmin, auditadmin] = OFFICERS.map(|login| Officer {
+            login: login.to_owned(),
+            name: self.user(login).map_or_else(|| login.to_owned(), |user| user.name.clone()),
+            password: SecretString::from(PASSWORD),
+        });
+        let Tenant { code, name, name_en, host } = &self.tenant;
+        let (code, name, name_en, host) = (code.clone(), name.clone(), name_en.clone(), host.clone());
+        NewTenant { code, name, name_en, host, sysadmin, secadmin, auditadmin }
+    }
+
+    /// Names of the roles of a login, Chinese.
+    pub fn role_of(&self, login: &str) -> Option<String> {
+        let names: Vec<&str> = self.user(login)?.roles().filter_map(|(role, _)| Some(rule(role)?.zh.as_str())).collect();
+        Some(names.join("、"))
+    }
+
+    fn user(&self, login: &str) -> Option<&rows::User> {
+        self.users.iter().map(|numbered| &numbered.row).find(|user| user.login == login)
+    }
+
+    /// The first login that holds a role.
+    fn holder(&self, role: &str) -> Result<&str, Failure> {
+        let holder = self.users.iter().map(|numbered| &numbered.row).find(|user| user.roles().any(|(held, _)| held == role));
+        Ok(holder.map(|user| user.login.as_str()).ok_or_else(|| format!("users.csv of {}: nobody is {role}", self.tenant.code))?)
+    }
+}
+
+/// The contract's rule for a role written as in the data (`unit_lead`).
+fn rule(role: &str) -> Option<&'static drumtower_runtime::surface::RoleRule> {
+    let role = drumtower_proto::options::Role::from_str_name(&role.to_ascii_uppercase())?;
+    SURFACE.role(role.into())
+}
+
+/// All districts of a folder, by code.
+pub fn districts(folder: &Path) -> Result<Vec<District>, Failure> {
+    let hint =
+        |error| format!("demonstration data in {}: {error}; name its folder with --demo, or leave it out with --no-demo", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(hint)?;
+    let mut dirs: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.join("tenant.toml").is_file()).collect();
+    dirs.sort();
+    dirs.iter().map(|dir| District::read(dir)).collect()
+}
+
+/// Base address of the gateway, seen from this machine.
+pub fn door_of(config: &Config) -> String {
+    let listen = config.gateway.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
+    format!("http://{listen}")
+}
+
+/// Runs the command.
 pub async fn command(config: &Config, options: Options) -> Result<(), Failure> {
-    for district in districts(&options.demo)? {
-        drumtower_identity::onboard(config, &district.onboarding()).await?;
-        seed(&door_of(config), &district).await?;
+    let door = options.gateway.unwrap_or_else(|| door_of(config));
+    let districts = districts(&options.demo)?;
+    for district in districts.iter().filter(|district| options.only.as_ref().is_none_or(|only| *only == district.tenant.code)) {
+        seed(&door, district).await?;
     }
     Ok(())
 }
 
-/// The districts of a folder, by code.
-pub fn districts(demo: &Path) -> Result<Vec<District>, Failure> {
-    let entries = std::fs::read_dir(demo).map_err(|error| format!("{}: {error}", demo.display()))?;
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("tenant.toml").is_file()).collect();
-    folders.sort();
-    folders.into_iter().map(|folder| District::read(&folder)).collect()
-}
-
-/// The gateway's URL.
-pub fn door_of(config: &Config) -> String {
-    format!("http://{}", config.gateway.listen)
-}
-
-impl District {
-    /// Reads a district's folder.
-    pub fn read(folder: &Path) -> Result<Self, Failure> {
-        let file = folder.join("tenant.toml");
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let tenant = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        let people: Vec<rows::User> = rows::read(folder, "users")?;
-        let officer = |login: &str| {
-            let found = people.iter().find(|person| person.login == login).cloned();
-            found.ok_or_else(|| format!("{}: nobody is {login}", folder.display()))
-        };
-        let officers = [officer("sysadmin")?, officer("secadmin")?, officer("auditadmin")?];
-        Ok(Self { folder: folder.to_owned(), tenant, people, officers })
-    }
-
-    /// The roles of a demonstration person, as the file of people says.
-    pub fn role_of(&self, login: &str) -> Option<String> {
-        self.people.iter().find(|person| person.login == login).map(|person| person.roles.clone())
-    }
-
-    /// What puts the district on the platform: its names, and the three officers that its file of people has.
-    pub fn onboarding(&self) -> NewTenant {
-        let Tenant { code, name, name_en, host } = self.tenant.clone();
-        let [sysadmin, secadmin, auditadmin] = self.officers.clone().map(|person| Officer {
-            login: person.login,
-            name: person.name,
-            password: SecretString::from(PASSWORD),
-        });
-        NewTenant { code, name, name_en, host, sysadmin, secadmin, auditadmin }
-    }
-}
-
-/// Loads a district's files through the gateway, saying how it goes.
+/// Loads a district. Every write carries a key made from its row, so loading again changes nothing and goes on where it stopped.
 pub async fn seed(door: &str, district: &District) -> Result<(), Failure> {
-    let Tenant { code, name, .. } = &district.tenant;
-    println!("Loading the demonstration district {code} {name}");
-    let loaded = load::all(&format!("{door}/t/{code}"), &district.folder, &|line: &str| println!("{line}")).await;
-    loaded.map_err(|error| format!("{}: {error}", district.folder.display()).into())
+    load::load(door, district).await.map_err(|error| format!("demonstration district {}: {error}", district.tenant.code).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_districts_of_the_checkout_are_complete() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local/demo");
+        let districts = districts(&folder).expect("readable");
+        assert_eq!(districts.iter().map(|district| district.tenant.code.as_str()).collect::<Vec<_>>(), ["350102", "350103"]);
+        for district in &districts {
+            for role in ["registry_editor", "party_committee"] {
+                district.holder(role).expect("the loader signs in as one");
+            }
+            for (role, _) in district.users.iter().flat_map(|user| user.row.roles()) {
+                assert!(rule(role).is_some(), "{role} is no role of the contract");
+            }
+            load::check(district).expect("every file fits its columns");
+        }
+    }
 }

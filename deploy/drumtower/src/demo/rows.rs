@@ -1,4 +1,4 @@
-//! Rows of the demonstration files.
+//! The rows of the data files, as they are written.
 
 use std::path::Path;
 
@@ -6,14 +6,31 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::Failure;
 
-/// Reads a file of the folder.
-pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Vec<T>, Failure> {
-    let file = folder.join(format!("{name}.csv"));
-    let mut reader = csv::Reader::from_path(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(reader.deserialize().collect::<Result<_, _>>().map_err(|error| format!("{}: {error}", file.display()))?)
+/// A row and its line in the file, the header being 1.
+#[derive(Debug)]
+pub struct Numbered<T> {
+    /// The line.
+    pub line: u64,
+    /// The row.
+    pub row: T,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// Reads a file whole.
+pub fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<Numbered<T>>, Failure> {
+    let path = dir.join(name);
+    let mut reader = csv::Reader::from_path(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let headers = reader.headers()?.clone();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| format!("{}: {error}", path.display()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = record.deserialize(Some(&headers)).map_err(|error| format!("{} line {line}: {error}", path.display()))?;
+        rows.push(Numbered { line, row });
+    }
+    Ok(rows)
+}
+
+#[derive(Debug, Deserialize)]
 pub struct Unit {
     pub key: String,
     pub parent_key: String,
@@ -21,24 +38,31 @@ pub struct Unit {
     pub kind: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct User {
     pub login: String,
     pub name: String,
     pub phone: String,
     pub unit_key: String,
     pub enterprise_uscc: String,
-    pub roles: String,
+    roles: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+impl User {
+    /// Roles, each with the unit it is for (`*` for the district).
+    pub fn roles(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.roles.split(';').filter_map(|role| role.split_once('@'))
+    }
+}
+
+#[derive(Debug, Deserialize)]
 pub struct Zone {
     pub key: String,
     pub name: String,
     pub area_m2: f64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Building {
     pub key: String,
     pub zone_key: String,
@@ -51,14 +75,14 @@ pub struct Building {
     pub longitude: f64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Window {
     pub number: i32,
     pub name: String,
     pub group: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Item {
     pub code: String,
     pub name: String,
@@ -70,7 +94,7 @@ pub struct Item {
     pub materials: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Organisation {
     pub key: String,
     pub parent_key: String,
@@ -81,7 +105,7 @@ pub struct Organisation {
     pub enterprise_uscc: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Member {
     pub key: String,
     pub name: String,
@@ -95,7 +119,7 @@ pub struct Member {
     pub login: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Seat {
     pub org_key: String,
     pub number: i32,
@@ -105,7 +129,7 @@ pub struct Seat {
     pub post: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Meeting {
     pub org_key: String,
     pub kind: String,
@@ -114,7 +138,7 @@ pub struct Meeting {
     pub minutes: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Ticket {
     pub number: String,
     pub enterprise_uscc: String,
@@ -128,20 +152,27 @@ pub struct Ticket {
     pub contact_phone: String,
     pub lead_unit_key: String,
     pub support_unit_keys: String,
-    pub submitted_at: String,
-    pub accepted_at: String,
-    pub dispatched_at: String,
-    pub signed_at: String,
-    pub contacted_at: String,
-    pub visit_at: String,
-    pub arrived_at: String,
-    pub reported_at: String,
-    pub signed_off_at: String,
-    pub called_back_at: String,
-    pub rated_at: String,
-    pub score: Option<i32>,
+    #[serde(flatten)]
+    pub times: Times,
+    pub score: String,
     pub result: String,
     pub callback: String,
     pub final_state: String,
     pub refuse_reason: String,
+}
+
+/// When each step of a request was taken; empty for steps not taken.
+#[derive(Debug, Deserialize, serde::Serialize)]
+pub struct Times {
+    submitted_at: String,
+    accepted_at: String,
+    dispatched_at: String,
+    signed_at: String,
+    contacted_at: String,
+    visit_at: String,
+    arrived_at: String,
+    reported_at: String,
+    signed_off_at: String,
+    called_back_at: String,
+    rated_at: String,
 }

@@ -103,7 +103,7 @@ async fn live(
     roles.ready(&door, READY_WITHIN).await?;
     seed(installation, &door, districts).await?;
     show::running(&door, installation, districts, began.elapsed());
-    servers.watch().await
+    servers.watch(installation).await
 }
 
 /// Loads what was not loaded before.

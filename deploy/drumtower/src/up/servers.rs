@@ -15,12 +15,14 @@ use crate::{
 
 /// How often it is looked whether they still run.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The two servers.
 #[derive(Debug)]
 pub struct Servers {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
+    ports: (u16, u16),
     admin: Admin,
     redis_url: String,
 }
@@ -53,7 +55,8 @@ impl Servers {
         };
         // For `migrate`, `doctor` and `audit` in another terminal.
         secrets::write(&installation.path("secrets").join(ADMIN_SECRET), &admin_url)?;
-        Ok(Self { postgres, redis, admin: Admin::from_url(&admin_url)?, redis_url })
+        let ports = (options.postgres_port, options.redis_port);
+        Ok(Self { postgres, redis, ports, admin: Admin::from_url(&admin_url)?, redis_url })
     }
 
     /// How an administrator reaches the database.
@@ -66,16 +69,21 @@ impl Servers {
         &self.redis_url
     }
 
-    /// Returns when a private server is gone.
-    pub async fn watch(&mut self) -> Result<(), Failure> {
+    /// Starts a private server again when it is gone; the roles find it again by themselves.
+    pub async fn watch(&mut self, installation: &Installation) -> Result<(), Failure> {
+        let (postgres_port, redis_port) = self.ports;
+        let mut pause = LOOK_EVERY;
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if self.postgres.as_mut().is_some_and(|server| !server.running()) {
-                return Err("PostgreSQL ended by itself; its log is in the folder `postgres` of the installation".into());
-            }
-            if self.redis.as_mut().is_some_and(|server| !server.running()) {
-                return Err("Redis ended by itself; its log is in the folder `redis` of the installation".into());
-            }
+            tokio::time::sleep(pause).await;
+            let postgres = self
+                .postgres
+                .as_mut()
+                .is_none_or(|server| server.running() || again("PostgreSQL", server, || private_postgres(installation, postgres_port)));
+            let redis = self
+                .redis
+                .as_mut()
+                .is_none_or(|server| server.running() || again("Redis", server, || private_redis(installation, redis_port)));
+            pause = if postgres && redis { LOOK_EVERY } else { (pause * 2).min(LONGEST_PAUSE) };
         }
     }
 
@@ -83,6 +91,21 @@ impl Servers {
     pub fn stop(&mut self) {
         self.redis.take();
         self.postgres.take();
+    }
+}
+
+/// Whether a server that was gone could be started.
+fn again<T>(name: &str, gone: &mut T, start: impl FnOnce() -> Result<T, Failure>) -> bool {
+    eprintln!("{name} ended by itself; starting it again");
+    match tokio::task::block_in_place(start) {
+        Ok(server) => {
+            *gone = server;
+            true
+        }
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            false
+        }
     }
 }
 
@@ -99,7 +122,7 @@ fn private_postgres(installation: &Installation, port: u16) -> Result<Postgres, 
 fn private_redis(installation: &Installation, port: u16) -> Result<Redis, Failure> {
     let password = secrets::keep(&installation.path("secrets"), "redis", || Ok(secrets::password().expose_secret().to_owned()))?;
     let started = Redis::start_with(&installation.path("redis"), Port::Fixed(port), password.into());
-    Ok(started.map_err(|fault| flagged(fault, "--redis-port"))?)
+    started.map_err(|fault| flagged(fault, "--redis-port"))
 }
 
 /// A taken port comes with the flag that changes it.

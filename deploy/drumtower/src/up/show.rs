@@ -28,7 +28,7 @@ pub fn running(door: &str, installation: &Installation, districts: &[demo::Distr
     println!("\n鼓楼 Drumtower runs, {:.1} s after start. Ctrl-C stops it; the data stays.\n", took.as_secs_f64());
     for district in districts {
         let tenant = &district.tenant;
-        println!("  {} {:<18} {door}/t/{}/", tenant.name, tenant.name_en, tenant.code);
+        println!("  {} {:<18} {door}/t/{}/v1/tenants/current", tenant.name, tenant.name_en, tenant.code);
     }
     println!("  API documentation        {door}/docs");
     println!("  OpenAPI document         {door}/openapi.json");

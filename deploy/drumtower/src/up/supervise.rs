@@ -194,8 +194,10 @@ async fn end(child: &mut Child) {
 }
 
 async fn copy(role: &'static str, shown: bool, output: impl AsyncRead + Unpin, log: Arc<Mutex<LogFile>>) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut output = BufReader::new(output);
+    let mut bytes = Vec::new();
+    while output.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+        let line = String::from_utf8_lossy(bytes.trim_ascii_end());
         if shown {
             println!("{role:<10} {line}");
         }
@@ -203,5 +205,6 @@ async fn copy(role: &'static str, shown: bool, output: impl AsyncRead + Unpin, l
         if let Err(error) = written {
             eprintln!("{role}: its log cannot be written: {error}");
         }
+        bytes.clear();
     }
 }
