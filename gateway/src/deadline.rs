@@ -14,9 +14,11 @@ const WAY_BACK: Duration = Duration::from_millis(100);
 /// The time that a request has.
 pub fn of(headers: &HeaderMap) -> Result<Duration, Refusal> {
     let Some(value) = headers.get("grpc-timeout") else { return Ok(PATIENCE) };
-    let said = value.to_str().ok().and_then(parse).ok_or_else(|| {
-        Refusal::invalid("grpc-timeout", "MALFORMED_DEADLINE", "超时格式不正确", "malformed grpc-timeout")
-    })?;
+    let said = value
+        .to_str()
+        .ok()
+        .and_then(parse)
+        .ok_or_else(|| Refusal::invalid("grpc-timeout", "MALFORMED_DEADLINE", "超时格式不正确", "malformed grpc-timeout"))?;
     Ok(said.min(MOST))
 }
 

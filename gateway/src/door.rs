@@ -36,7 +36,7 @@ use crate::{
 
 /// How long a body may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
-/// Largest list of headers, names and values, bytes.
+/// Largest head: the address asked for, names and values of headers, bytes.
 const MAX_HEADERS: usize = 16 * 1024;
 
 /// Everything the door needs.
@@ -136,10 +136,7 @@ impl Door {
         let trace = Trace::of(&span, came.header("traceparent"));
         let is_https = self.came_by_https(&came);
         let mut response = self.respond(came, body, &trace).instrument(span.clone()).await;
-        span.record("http.response.status_code", response.status().as_u16());
-        if response.status().is_server_error() {
-            span.record("otel.status_code", "ERROR");
-        }
+        note(&span, &response, &trace.id);
         if let Ok(id) = HeaderValue::try_from(&trace.id) {
             response.headers_mut().insert("x-request-id", id);
         }
@@ -151,8 +148,9 @@ impl Door {
     }
 
     async fn respond(&self, came: Came, body: Body, trace: &Trace) -> Response<Body> {
+        let address = came.head.uri.path_and_query().map_or(0, |address| address.as_str().len());
         let size: usize = came.head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if size > MAX_HEADERS {
+        if size + address > MAX_HEADERS {
             let refusal = Refusal::new(Kind::Invalid, "HEADERS_TOO_LARGE", "请求头过大", format!("at most {MAX_HEADERS} bytes of headers"));
             return Refused::with(&refusal, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).into_response(&trace.id);
         }
@@ -236,7 +234,8 @@ impl Door {
 
     /// Whether a trusted proxy says that the client came by HTTPS.
     fn came_by_https(&self, came: &Came) -> bool {
-        self.trusted_proxies.contains(&came.peer) && came.header("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+        self.trusted_proxies.contains(&came.peer)
+            && came.header("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
     }
 
     async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
@@ -260,6 +259,19 @@ impl Door {
                 Err(Refused::with(&refusal, StatusCode::REQUEST_TIMEOUT))
             }
         }
+    }
+}
+
+/// Says in the span how a request was answered, and in a line of the log when it was refused.
+fn note(span: &Span, response: &Response<Body>, request_id: &str) {
+    let http = response.status();
+    let grpc = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    span.record("http.response.status_code", http.as_u16());
+    if http.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    if http.is_client_error() || http.is_server_error() || grpc != Code::Ok {
+        span.in_scope(|| tracing::info!(request_id, status = http.as_u16(), grpc = ?grpc, "refused"));
     }
 }
 

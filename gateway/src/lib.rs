@@ -13,6 +13,7 @@ mod retry;
 mod route;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod stream;
 mod tenant;
 mod trace;

@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drumtower_runtime::surface::{Who, personal};
-use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use drumtower_runtime::surface::Who;
+use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use crate::route::{Body, Route, Routes};
+use crate::{
+    route::{Body, Route, Routes, field_at},
+    schema::{Schemas, comment},
+};
 
 /// The document.
 pub fn document(routes: &Routes) -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let mut schemas = Schemas::default();
+    let mut tags = BTreeMap::new();
+    let mut ids = BTreeMap::new();
     for route in routes.all() {
-        let path = plain(&route.template);
-        let operation = operation(route, &mut schemas);
-        paths.entry(path).or_default().insert(route.verb.as_str().to_ascii_lowercase(), operation);
+        let service = route.method.descriptor.parent_service();
+        tags.entry(service.name().to_owned()).or_insert_with(|| comment(&service.parent_file(), service.path()));
+        let mut operation = operation(route, &mut schemas);
+        operation["operationId"] = id(route.method.descriptor.name(), &mut ids).into();
+        paths.entry(plain(&route.template)).or_default().insert(route.verb.as_str().to_ascii_lowercase(), operation);
     }
+    let tags: Vec<Value> = tags.into_iter().map(|(name, description)| json!({ "name": name, "description": description })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -26,12 +34,20 @@ pub fn document(routes: &Routes) -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
         },
         "servers": [{ "url": "/t/{district}", "variables": { "district": { "default": "350102", "description": "GB/T 2260 code" } } }],
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas.done(),
             "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
         },
     })
+}
+
+/// The operation's id: the RPC's name, numbered where a further binding or another service has it already.
+fn id(name: &str, ids: &mut BTreeMap<String, u32>) -> String {
+    let met = ids.entry(name.to_owned()).or_default();
+    *met += 1;
+    if *met == 1 { name.to_owned() } else { format!("{name}_{met}") }
 }
 
 /// A template with OpenAPI's plain parameters.
@@ -52,211 +68,116 @@ fn plain(template: &str) -> String {
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let method = &route.method.descriptor;
-    let input = method.input();
-    let bound: BTreeSet<&str> = route.path_fields().collect();
-    let mut parameters: Vec<Value> = bound.iter().map(|path| parameter(&input, path, "path", schemas)).collect();
-    if route.body == Body::None || matches!(route.body, Body::Field(_)) {
-        let taken = if let Body::Field(name) = &route.body { name.as_str() } else { "" };
-        let free = input.fields().filter(|field| !bound.contains(field.name()) && field.name() != taken);
-        parameters.extend(free.map(|field| parameter(&input, field.name(), "query", schemas)));
-    }
+    let words = comment(&method.parent_file(), method.path());
     let mut operation = json!({
-        "operationId": method.name(),
         "tags": [method.parent_service().name()],
-        "summary": comment_of(method).lines().next().unwrap_or_default(),
-        "description": format!("{}\n\n{}", comment_of(method), access(route)),
-        "parameters": parameters,
+        "summary": words.lines().next().unwrap_or_default(),
+        "description": format!("{words}\n\n{}", access(route)),
+        "parameters": parameters(route, schemas),
         "responses": {
-            "200": { "description": "OK", "content": { "application/json": { "schema": schemas.of(&method.output()) } } },
-            "default": { "description": "拒绝或错误 Refusal or error (AIP-193)", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } },
+            "200": { "description": "OK", "content": answer(route, schemas) },
+            "default": {
+                "description": "拒绝或错误 Refusal or error (AIP-193)",
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+            },
         },
     });
     if route.method.who != Who::Public {
         operation["security"] = json!([{ "bearer": [] }]);
     }
-    let body = match &route.body {
-        Body::None => None,
-        Body::Whole => Some(schemas.of(&input)),
-        Body::Field(name) => input.get_field_by_name(name).and_then(|field| field.kind().as_message().map(|inner| schemas.of(inner))),
-    };
-    if let Some(schema) = body {
+    if let Some(schema) = body(route, schemas) {
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
 }
 
 fn access(route: &Route) -> String {
-    match &route.method.who {
+    let who = match &route.method.who {
         Who::Public => "公开 Public".to_owned(),
         Who::Authenticated => "需登录 Signed in".to_owned(),
-        Who::Permission(permission) => format!("需要权限 Permission `{permission}`"),
+        Who::Permission(permission) => format!("需要权限 {permission} (permission)"),
         Who::Internal => "内部 Internal".to_owned(),
+    };
+    if route.method.step_up { format!("{who}；需近期登录 recent sign-in") } else { who }
+}
+
+/// What the path binds, what the query may bind, and the key of a write.
+fn parameters(route: &Route, schemas: &mut Schemas) -> Vec<Value> {
+    let input = route.method.descriptor.input();
+    let bound: BTreeSet<&str> = route.path_fields().collect();
+    let mut parameters: Vec<Value> = bound.iter().map(|path| parameter(&input, path, "path", schemas)).collect();
+    let taken = match &route.body {
+        Body::Field(name) => Some(name.as_str()),
+        Body::None => Some(""),
+        Body::Whole => None,
+    };
+    if let Some(taken) = taken {
+        let mut free = Vec::new();
+        leaves(&input, "", &mut free, &mut Vec::new());
+        let is_of_body = |path: &str| path.split('.').next() == Some(taken);
+        let free = free.iter().filter(|path| !bound.contains(path.as_str()) && !is_of_body(path));
+        parameters.extend(free.map(|path| parameter(&input, path, "query", schemas)));
+    }
+    if !route.method.reads {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" },
+            "description": "幂等键：同一操作重试时不变 The same for every attempt at one change",
+        }));
+    }
+    parameters
+}
+
+/// Paths of the fields that a query can bind. A message inside itself is left out.
+fn leaves(message: &MessageDescriptor, at: &str, found: &mut Vec<String>, inside: &mut Vec<String>) {
+    for field in message.fields().filter(|field| !field.is_map()) {
+        let path = if at.is_empty() { field.name().to_owned() } else { format!("{at}.{}", field.name()) };
+        match field.kind() {
+            Kind::Message(inner) if !inner.full_name().starts_with("google.protobuf.") => {
+                if field.is_list() || inside.iter().any(|name| name == inner.full_name()) {
+                    continue;
+                }
+                inside.push(inner.full_name().to_owned());
+                leaves(&inner, &path, found, inside);
+                inside.pop();
+            }
+            _ => found.push(path),
+        }
     }
 }
 
 fn parameter(input: &MessageDescriptor, path: &str, place: &str, schemas: &mut Schemas) -> Value {
-    let mut names = path.split('.');
-    let mut field = names.next().and_then(|name| input.get_field_by_name(name));
-    for name in names {
-        field = field.and_then(|field| field.kind().as_message().and_then(|inner| inner.get_field_by_name(name)));
-    }
-    let (schema, description) =
-        field.map_or((json!({ "type": "string" }), String::new()), |field| (schemas.field(&field), field_comment(&field)));
-    json!({ "name": path, "in": place, "required": place == "path", "schema": schema, "description": description })
+    let (schema, description, is_needed) = match field_at(input, path) {
+        Some(field) => (schemas.field(&field), comment(&field.parent_file(), field.path()), crate::schema::is_needed(&field)),
+        None => (json!({ "type": "string" }), String::new(), false),
+    };
+    let required = place == "path" || is_needed && !path.contains('.');
+    json!({ "name": path, "in": place, "required": required, "schema": schema, "description": description })
 }
 
-/// Schemas by name, each made once.
-#[derive(Debug, Default)]
-struct Schemas {
-    made: BTreeMap<String, Value>,
-}
-
-impl Schemas {
-    fn done(mut self) -> BTreeMap<String, Value> {
-        let details = json!({ "type": "array", "items": { "type": "object", "properties": { "@type": { "type": "string" } } } });
-        let error = json!({
-            "type": "object",
-            "properties": { "error": { "type": "object", "properties": {
-                "code": { "type": "integer" }, "status": { "type": "string" }, "message": { "type": "string" }, "details": details,
-            } } },
-        });
-        self.made.insert("Error".to_owned(), error);
-        self.made
-    }
-
-    /// A reference to the schema of a message.
-    fn of(&mut self, message: &MessageDescriptor) -> Value {
-        match message.full_name() {
-            "google.protobuf.Timestamp" => return json!({ "type": "string", "format": "date-time" }),
-            "google.protobuf.FieldMask" => {
-                return json!({ "type": "string", "description": "字段名以逗号分隔 Field names, comma-separated" });
-            }
-            "google.protobuf.Empty" => return json!({ "type": "object" }),
-            _ => {}
-        }
-        let name = message.full_name().trim_start_matches("drumtower.").to_owned();
-        if !self.made.contains_key(&name) {
-            self.made.insert(name.clone(), Value::Null);
-            let fields: Map<String, Value> = message.fields().map(|field| (field.name().to_owned(), self.described(&field))).collect();
-            let required: Vec<&str> = Vec::new();
-            let schema = json!({ "type": "object", "properties": fields, "required": required });
-            self.made.insert(name.clone(), schema);
-        }
-        json!({ "$ref": format!("#/components/schemas/{name}") })
-    }
-
-    fn described(&mut self, field: &FieldDescriptor) -> Value {
-        let schema = self.field(field);
-        let mut comment = field_comment(field);
-        if let Some(personal) = personal(field) {
-            comment = format!("{comment}\n\n个人信息，默认脱敏 Personal data, masked ({})", personal.kind);
-        }
-        if schema.get("$ref").is_some() {
-            return json!({ "allOf": [schema], "description": comment });
-        }
-        let mut schema = schema;
-        schema["description"] = comment.into();
-        schema
-    }
-
-    fn field(&mut self, field: &FieldDescriptor) -> Value {
-        let rules = rules(field);
-        let one = |schemas: &mut Self, rules: Option<&DynamicMessage>| schemas.single(field, rules);
-        if !field.is_list() {
-            return one(self, rules.as_ref());
-        }
-        let repeated = rules.as_ref().and_then(|rules| inner(rules, "repeated"));
-        let items = repeated.as_ref().and_then(|repeated| inner(repeated, "items"));
-        let mut schema = json!({ "type": "array", "items": one(self, items.as_ref()) });
-        for (rule, key) in [("min_items", "minItems"), ("max_items", "maxItems"), ("unique", "uniqueItems")] {
-            if let Some(value) = repeated.as_ref().and_then(|repeated| value(repeated, rule)) {
-                schema[key] = value;
-            }
-        }
-        schema
-    }
-
-    fn single(&mut self, field: &FieldDescriptor, rules: Option<&DynamicMessage>) -> Value {
-        let limits = |kind: &str, pairs: &[(&str, &str)], schema: &mut Value| {
-            let Some(of_kind) = rules.and_then(|rules| inner(rules, kind)) else { return };
-            for (rule, key) in pairs {
-                if let Some(value) = value(&of_kind, rule) {
-                    schema[*key] = value;
-                }
-            }
-        };
-        match field.kind() {
-            Kind::Message(message) => self.of(&message),
-            Kind::Enum(kind) => enumeration(&kind),
-            Kind::Bool => json!({ "type": "boolean" }),
-            Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
-            Kind::Double | Kind::Float => {
-                let mut schema = json!({ "type": "number" });
-                limits("double", &[("gte", "minimum"), ("lte", "maximum")], &mut schema);
-                schema
-            }
-            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => json!({ "type": "string", "format": "int64" }),
-            Kind::String => {
-                let mut schema = json!({ "type": "string" });
-                limits("string", &[("min_len", "minLength"), ("max_len", "maxLength"), ("pattern", "pattern")], &mut schema);
-                if rules.and_then(|rules| inner(rules, "string")).is_some_and(|rules| value(&rules, "uuid") == Some(Value::Bool(true))) {
-                    schema["format"] = "uuid".into();
-                }
-                schema
-            }
-            _ => {
-                let mut schema = json!({ "type": "integer", "format": "int32" });
-                limits("int32", &[("gte", "minimum"), ("lte", "maximum")], &mut schema);
-                schema
-            }
+/// The body: the message without what the path binds, or one field of it.
+fn body(route: &Route, schemas: &mut Schemas) -> Option<Value> {
+    let input = route.method.descriptor.input();
+    match &route.body {
+        Body::None => None,
+        Body::Field(name) => input.get_field_by_name(name).map(|field| schemas.field(&field)),
+        Body::Whole => {
+            let bound: BTreeSet<&str> = route.path_fields().collect();
+            Some(if bound.is_empty() { schemas.of(&input) } else { schemas.object(&input, &bound) })
         }
     }
 }
 
-fn enumeration(kind: &EnumDescriptor) -> Value {
-    let names: Vec<String> = kind.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect();
-    json!({ "type": "string", "enum": names })
-}
-
-fn rules(field: &FieldDescriptor) -> Option<DynamicMessage> {
-    let extension = drumtower_proto::POOL.get_extension_by_name("buf.validate.field")?;
-    let options = field.options();
-    options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned()).flatten()
-}
-
-fn inner(message: &DynamicMessage, name: &str) -> Option<DynamicMessage> {
-    message.has_field_by_name(name).then(|| message.get_field_by_name(name).and_then(|value| value.as_message().cloned())).flatten()
-}
-
-fn value(message: &DynamicMessage, name: &str) -> Option<Value> {
-    if !message.has_field_by_name(name) {
-        return None;
+fn answer(route: &Route, schemas: &mut Schemas) -> Value {
+    let output = route.method.descriptor.output();
+    let schema = match output.get_field_by_name(&route.response_body) {
+        Some(field) => schemas.field(&field),
+        None => schemas.of(&output),
+    };
+    if route.method.descriptor.is_server_streaming() {
+        return json!({ "application/x-ndjson": { "schema": schema }, "text/event-stream": { "schema": schema } });
     }
-    match message.get_field_by_name(name)?.into_owned() {
-        prost_reflect::Value::Bool(value) => Some(value.into()),
-        prost_reflect::Value::U64(value) => Some(value.into()),
-        prost_reflect::Value::I32(value) => Some(value.into()),
-        prost_reflect::Value::I64(value) => Some(value.into()),
-        prost_reflect::Value::F64(value) => Some(value.into()),
-        prost_reflect::Value::String(value) => Some(value.into()),
-        _ => None,
-    }
-}
-
-/// The leading comment of something in its file.
-fn comment(file: &prost_reflect::FileDescriptor, path: &[i32]) -> String {
-    let info = file.file_descriptor_proto().source_code_info.as_ref();
-    let found = info.and_then(|info| info.location.iter().find(|location| location.path == path));
-    let text = found.map(|location| location.leading_comments().trim().to_owned()).unwrap_or_default();
-    text.lines().map(str::trim).collect::<Vec<_>>().join("\n")
-}
-
-fn comment_of(method: &MethodDescriptor) -> String {
-    comment(&method.parent_file(), method.path())
-}
-
-fn field_comment(field: &FieldDescriptor) -> String {
-    comment(&field.parent_file(), field.path())
+    json!({ "application/json": { "schema": schema } })
 }
 
 #[cfg(test)]
@@ -294,12 +215,73 @@ mod tests {
     }
 
     #[test]
+    fn every_rpc_with_a_rule_is_there_once_and_no_internal_one() {
+        use drumtower_runtime::surface::SURFACE;
+        let http = drumtower_proto::POOL.get_extension_by_name("google.api.http").expect("in the contract");
+        let document = document(&Routes::of_contract().expect("valid"));
+        let paths = document["paths"].as_object().expect("paths");
+        let operations = paths.values().flat_map(|verbs| verbs.as_object().expect("verbs").values());
+        let ids: Vec<&str> = operations.clone().filter_map(|operation| operation["operationId"].as_str()).collect();
+        for method in SURFACE.methods() {
+            let is_shown = ids.iter().filter(|id| **id == method.descriptor.name()).count();
+            let wanted = method.who != Who::Internal && method.descriptor.options().has_extension(&http);
+            assert_eq!(is_shown, usize::from(wanted), "{}", method.path);
+        }
+        for operation in operations {
+            let named = operation["parameters"].as_array().expect("parameters").iter();
+            let names: Vec<(&str, &str)> =
+                named.map(|one| (one["name"].as_str().unwrap_or_default(), one["in"].as_str().unwrap_or_default())).collect();
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+            assert!(operation["summary"].as_str().is_some_and(|words| !words.is_empty()), "{}", operation["operationId"]);
+        }
+        assert!(document["tags"].as_array().is_some_and(|tags| tags.iter().all(|tag| tag["description"] != "")));
+    }
+
+    #[test]
+    fn a_path_names_each_of_its_parameters() {
+        let document = document(&Routes::of_contract().expect("valid"));
+        for (path, verbs) in document["paths"].as_object().expect("paths") {
+            for operation in verbs.as_object().expect("verbs").values() {
+                let of_path = operation["parameters"].as_array().expect("parameters").iter().filter(|one| one["in"] == "path");
+                let names: Vec<&str> = of_path.filter_map(|one| one["name"].as_str()).collect();
+                assert_eq!(names.len(), path.matches('{').count(), "{path}");
+                assert!(names.iter().all(|name| path.contains(&format!("{{{name}}}"))), "{path}: {names:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn made_up_bindings_are_shown_as_they_are() {
+        let mut routes = Routes::default();
+        let (change, watch) = (crate::samples::method("Change"), crate::samples::method("Watch"));
+        let post = http::Method::POST;
+        routes
+            .add(change, post.clone(), "/v1/{inner.a_string=x/*}", Body::Field("many_inner".to_owned()), "inner".to_owned())
+            .expect("added");
+        routes.add(change, post, "/v1/again", Body::Whole, String::new()).expect("added");
+        routes.add(watch, http::Method::GET, "/v1/watch", Body::None, String::new()).expect("added");
+        let document = document(&routes);
+        let first = &document["paths"]["/v1/{inner.a_string}"]["post"];
+        assert_eq!(first["requestBody"]["content"]["application/json"]["schema"]["type"], "array");
+        assert_eq!(document["paths"]["/v1/again"]["post"]["operationId"], "Change_2");
+        let stream = &document["paths"]["/v1/watch"]["get"];
+        assert!(stream["responses"]["200"]["content"]["application/x-ndjson"].is_object());
+        let names: Vec<&str> = stream["parameters"].as_array().expect("parameters").iter().filter_map(|one| one["name"].as_str()).collect();
+        assert!(names.contains(&"inner.many_at") && names.contains(&"mask") && !names.contains(&"by_name"), "{names:?}");
+    }
+
+    #[test]
     fn limits_and_words_of_the_contract_are_in_it() {
         let document = document(&Routes::of_contract().expect("valid"));
         let title = &document["components"]["schemas"]["ticketing.v1.CreateTicketRequest"]["properties"]["title"];
         assert_eq!((title["maxLength"].as_i64(), title["description"].as_str()), (Some(100), Some("One line.")));
-        let kind = &document["components"]["schemas"]["ticketing.v1.CreateTicketRequest"]["properties"]["kind"];
+        let create = &document["components"]["schemas"]["ticketing.v1.CreateTicketRequest"];
+        let kind = &create["properties"]["kind"];
         assert_eq!(kind["enum"][0], "CONSULT");
+        assert!(kind["description"].as_str().is_some_and(|words| words.contains("CONSULT: 咨询.")), "{kind}");
+        assert!(create["required"].as_array().is_some_and(|names| names.contains(&"title".into())), "{create}");
+        let accept = &document["paths"]["/v1/tickets/{ticket_id}:accept"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        assert!(accept["properties"]["etag"].is_object() && accept["properties"]["ticket_id"].is_null(), "the path binds the id");
         let id = &document["paths"]["/v1/tickets/{ticket_id}"]["get"]["parameters"][0];
         assert_eq!((id["in"].as_str(), id["schema"]["format"].as_str()), (Some("path"), Some("uuid")));
         assert!(

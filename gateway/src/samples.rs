@@ -72,10 +72,7 @@ fn fields() -> Vec<FieldDescriptorProto> {
 fn map_entry() -> DescriptorProto {
     DescriptorProto {
         name: Some("ByNameEntry".to_owned()),
-        field: vec![
-            field("key", 1, Type::String, "", Label::Optional),
-            field("value", 2, Type::Int32, "", Label::Optional),
-        ],
+        field: vec![field("key", 1, Type::String, "", Label::Optional), field("value", 2, Type::Int32, "", Label::Optional)],
         options: Some(MessageOptions { map_entry: Some(true), ..MessageOptions::default() }),
         ..DescriptorProto::default()
     }

@@ -116,7 +116,12 @@ mod tests {
         drop(to);
         let descriptor = drumtower_proto::POOL.get_message_by_name("drumtower.identity.v1.Unit").expect("in the contract");
         let body = Body::new(StreamBody::new(ReceiverStream::new(from)));
-        let bytes = response(Arc::new(Writer::new(descriptor)), body, Form::of(accept), "abc".to_owned()).into_body().collect().await.expect("a body").to_bytes();
+        let bytes = response(Arc::new(Writer::new(descriptor)), body, Form::of(accept), "abc".to_owned())
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
         String::from_utf8(bytes.to_vec()).expect("text")
     }
 

@@ -48,9 +48,8 @@ impl Trace {
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, parent, flags] = parts[..] else { return false };
-    let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
+    let hex =
+        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let some = |part: &str| part.bytes().any(|byte| byte != b'0');
     version == "00" && hex(trace, 32) && some(trace) && hex(parent, 16) && some(parent) && hex(flags, 2)
 }
@@ -59,7 +58,7 @@ fn is_traceparent(text: &str) -> bool {
 pub fn server(method: &str, path: &str) -> Span {
     tracing::info_span!(
         "request",
-        otel.name = field::Empty,
+        otel.name = method,
         otel.kind = "server",
         otel.status_code = field::Empty,
         http.request.method = method,

@@ -202,13 +202,15 @@ fn in_json(field: &FieldDescriptor, text: &str) -> Option<Value> {
 /// Field names with commas between. The contract's own spelling is taken as well as JSON's, which is the only one the library reads.
 fn mask(descriptor: &MessageDescriptor, text: &str) -> Option<Value> {
     let is_name = |path: &str| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
-    let snake = |path: &str| path.chars().fold(String::with_capacity(path.len()), |mut snake, letter| {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-        snake
-    });
+    let snake = |path: &str| {
+        path.chars().fold(String::with_capacity(path.len()), |mut snake, letter| {
+            if letter.is_ascii_uppercase() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+            snake
+        })
+    };
     let paths: Vec<&str> = text.split(',').map(str::trim).filter(|path| !path.is_empty()).collect();
     if !paths.iter().all(|path| is_name(path)) {
         return None;
@@ -220,9 +222,9 @@ fn mask(descriptor: &MessageDescriptor, text: &str) -> Option<Value> {
 
 /// Messages that hold one scalar and are written as it.
 fn is_wrapper(name: &str) -> bool {
-    name.strip_prefix("google.protobuf.").and_then(|name| name.strip_suffix("Value")).is_some_and(|of| {
-        matches!(of, "Bool" | "Bytes" | "Double" | "Float" | "Int32" | "Int64" | "String" | "UInt32" | "UInt64")
-    })
+    name.strip_prefix("google.protobuf.")
+        .and_then(|name| name.strip_suffix("Value"))
+        .is_some_and(|of| matches!(of, "Bool" | "Bytes" | "Double" | "Float" | "Int32" | "Int64" | "String" | "UInt32" | "UInt64"))
 }
 
 /// An answer as JSON, or the field of it that is the body.
@@ -274,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_field_body_binds_that_field_and_the_mask_comes_by_query() {
-        let bytes = transcode(http::Method::PATCH, "/v1/enterprises/9?update_mask=name,short_name,capitalWan", r#"{"name": "云栈"}"#).expect("transcoded");
+        let bytes = transcode(http::Method::PATCH, "/v1/enterprises/9?update_mask=name,short_name,capitalWan", r#"{"name": "云栈"}"#)
+            .expect("transcoded");
         let message = UpdateEnterpriseRequest::decode(bytes).expect("decoded");
         let enterprise = message.enterprise.expect("a company");
         assert_eq!((enterprise.id.as_str(), enterprise.name.as_str()), ("9", "云栈"));

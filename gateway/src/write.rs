@@ -295,7 +295,8 @@ fn form(field: &FieldDescriptor, met: &mut Vec<String>, shapes: &mut Vec<Shape>)
 
 /// Names by number; of two names for one number the first stands.
 fn names(kind: &EnumDescriptor) -> Vec<(i32, Vec<u8>)> {
-    let mut names: Vec<(i32, Vec<u8>)> = kind.values().map(|value| (value.number(), format!("\"{}\"", value.name()).into_bytes())).collect();
+    let mut names: Vec<(i32, Vec<u8>)> =
+        kind.values().map(|value| (value.number(), format!("\"{}\"", value.name()).into_bytes())).collect();
     names.sort_by_key(|(number, _)| *number);
     names.dedup_by_key(|(number, _)| *number);
     names

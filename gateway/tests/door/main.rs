@@ -118,7 +118,7 @@ async fn who_is_not_signed_in_stays_outside() {
     let url = street.url("/t/350102/v1/tickets/7");
     let stranger = street::signer();
     let now = Clock::system().now();
-    let forged = stranger.access(&token::claims(uuid::Uuid::now_v7(), 7, uuid::Uuid::now_v7(), now, None, None, vec![], now));
+    let forged = stranger.access(&token::claims(uuid::Uuid::now_v7(), 7, uuid::Uuid::now_v7(), now, None, None, 1, vec![], now));
     for bearer in [None, Some(""), Some("x.y.z"), Some(forged.as_str())] {
         let request = Client::new().get(&url);
         let answer = ask(if let Some(bearer) = bearer { request.bearer_auth(bearer) } else { request }).await;
@@ -218,6 +218,28 @@ async fn who_sends_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn two_doors_share_one_quota_through_redis() {
+    let redis = street::Redis::start().await;
+    let settings = |config: &mut drumtower_runtime::Config| {
+        config.gateway.user_rate = 1;
+        config.redis = Some(redis.url.clone());
+    };
+    let streets = [Street::open_with(settings).await, Street::open_with(settings).await];
+    let mut passed = 0;
+    let refused = loop {
+        // Who is not signed in is known by the address, which is the same at both.
+        let answer = ask(Client::new().get(streets[passed % 2].url("/t/350102/v1/keys"))).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        passed += 1;
+        assert!(passed < 50, "never refused");
+    };
+    assert!((10..=12).contains(&passed), "{passed}: with a bucket each it were twenty");
+    assert_eq!((refused.status, refused.reason(), refused.header("retry-after")), (429, "USER_QUOTA", "1"));
+}
+
+#[tokio::test]
 async fn grpc_passes_through_and_internal_rpcs_are_not_there() {
     let street = Street::open().await;
     let channel = tonic::transport::Endpoint::from_shared(street.url("")).expect("an address").connect().await.expect("connected");
@@ -312,7 +334,7 @@ async fn readiness_names_what_is_missing_and_redis_is_not_missed() {
     let street = Street::build(nobody_home).await;
     let answer = ask(Client::new().get(street.url("/readyz"))).await;
     let missing: Vec<&String> = answer.json["reasons"].as_object().expect("reasons").keys().collect();
-    assert_eq!((answer.status, missing), (503, vec!["identity", "keys"]));
+    assert_eq!((answer.status, missing), (503, vec![&"identity".to_owned(), &"keys".to_owned()]));
     assert_eq!(ask(Client::new().get(street.url("/healthz"))).await.status, 200);
     let call = get(&street, "/t/350102/v1/tickets/7").await;
     assert_eq!((call.status, call.reason()), (503, "UNAVAILABLE"));

@@ -113,12 +113,42 @@ impl Street {
     pub fn token(&self, tenant: i32) -> String {
         let now = Clock::system().now();
         let roles = vec![Held { r: 2, n: vec![] }];
-        self.signer.access(&token::claims(Uuid::now_v7(), tenant, Uuid::now_v7(), now, None, None, roles, now))
+        self.signer.access(&token::claims(Uuid::now_v7(), tenant, Uuid::now_v7(), now, None, None, 1, roles, now))
     }
 
     /// Asks the door to close.
     pub fn stop(&mut self) {
         let _told = self.stop.take().map(|stop| stop.send(()));
+    }
+}
+
+/// A Redis of a test's own, ended with it.
+pub struct Redis {
+    pub url: String,
+    process: std::process::Child,
+}
+
+impl Redis {
+    pub async fn start() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a free port");
+        let port = free.port().to_string();
+        let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let quiet = std::process::Stdio::null;
+        let process = std::process::Command::new("redis-server").args(arguments).stdout(quiet()).stderr(quiet()).spawn();
+        let redis = Self { url: format!("redis://{free}"), process: process.expect("redis-server is installed") };
+        for _ in 0..100 {
+            if tokio::net::TcpStream::connect(free).await.is_ok() {
+                return redis;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("Redis does not start");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
     }
 }
 
