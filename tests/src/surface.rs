@@ -136,6 +136,11 @@ pub fn fabricate(message: &MessageDescriptor) -> DynamicMessage {
         }
         let required = rules.as_ref().is_some_and(|rules| rules.get_field_by_name("required").and_then(|value| value.as_bool()) == Some(true));
         match field.kind() {
+            Kind::Message(inner) if inner.full_name() == "google.protobuf.FieldMask" => {
+                let mut mask = DynamicMessage::new(inner);
+                mask.set_field_by_name("paths", Value::List(vec![Value::String("short_name".to_owned())]));
+                made.set_field(&field, Value::Message(mask));
+            }
             Kind::Message(_) if !required => {}
             Kind::Enum(_) | Kind::String | Kind::Message(_) => made.set_field(&field, value(&field, rules.as_ref())),
             Kind::Int32 | Kind::Int64 | Kind::Double => {

@@ -127,5 +127,7 @@ async fn a_submission_is_one_trace_from_the_door_to_the_inbox() {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("not in the trace {trace} within 30 seconds: {missing:?}");
+    let spans = receiver.spans.lock().expect("spans").clone();
+    let seen: Vec<(String, String)> = spans.into_iter().filter(|span| span.trace == trace).map(|span| (span.service, span.name)).collect();
+    panic!("not in the trace {trace} within 30 seconds: {missing:?}; seen: {seen:?}");
 }

@@ -46,7 +46,7 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
     let (db, sealers, peers) = (parts.db.clone(), parts.sealers.clone(), parts.peers.clone());
     Ok(Routes::new(SessionServiceServer::new(session::api::Sessions { db: db.clone(), sealers: sealers.clone(), signer }))
         .add_service(UserServiceServer::new(user::api::Users { db: db.clone(), sealers, peers: peers.clone() }))
-        .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone() }))
+        .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone(), peers: peers.clone() }))
         .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))
         .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
         .add_service(NoticeServiceServer::new(notice::api::Inbox { db }))

@@ -5,6 +5,7 @@ mod meeting;
 mod member;
 mod obligation;
 mod organisation;
+mod others;
 mod rule;
 mod term;
 
@@ -35,9 +36,9 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
 pub fn routes(parts: &Parts) -> Routes {
     let db = parts.db.clone();
     let sealers = parts.sealers.clone();
-    Routes::new(OrganisationServiceServer::new(organisation::api::Organisations { db: db.clone() }))
+    Routes::new(OrganisationServiceServer::new(organisation::api::Organisations { db: db.clone(), peers: parts.peers.clone() }))
         .add_service(TermServiceServer::new(term::api::Terms { db: db.clone() }))
-        .add_service(MemberServiceServer::new(member::api::Members { db: db.clone(), sealers }))
+        .add_service(MemberServiceServer::new(member::api::Members { db: db.clone(), sealers, peers: parts.peers.clone() }))
         .add_service(MeetingServiceServer::new(meeting::api::Meetings { db }))
         .add_service(ObligationServiceServer::new(obligation::api::Obligations { evaluator: evaluator(parts) }))
 }

@@ -96,7 +96,8 @@ impl Config {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment.merge(Env::prefixed("DRUMTOWER_").split("__")).extract().map_err(Box::new)
+        // Two more variables say to `up` which servers to use; they are no settings.
+        figment.merge(Env::prefixed("DRUMTOWER_").ignore(&["postgres"]).split("__")).extract().map_err(Box::new)
     }
 
     /// Reads a secret from its file, without the trailing newline.

@@ -6,19 +6,22 @@ use drumtower_proto::{
         assignment_service_server::AssignmentService,
     },
     options::Role,
+    party::{LookupOrganisationRequest, organisation_service_client::OrganisationServiceClient},
 };
-use drumtower_runtime::{Call, Db, Fault, Refusal, TenantTx, call, clock::from_proto, log::NewEvent};
+use drumtower_runtime::{Call, Db, Fault, Refusal, TenantTx, call, clock::from_proto, log::NewEvent, peers::Peers};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{rules, rules::Grant, store};
-use crate::user;
+use crate::{unit, user};
 
 /// Role assignments.
 #[derive(Debug)]
 pub struct Assignments {
     /// The database.
     pub db: Db,
+    /// To ask whether a party organisation is there.
+    pub peers: Peers,
 }
 
 impl Assignments {
@@ -32,11 +35,27 @@ impl Assignments {
             valid_to: ask.valid_to.as_ref().and_then(from_proto),
         };
         rules::may_grant(&grant, call.person()?.sub, call.now)?;
+        self.node_exists(&call, grant.node).await?;
         let mut tx = self.db.write(&call).await?;
         let version = user::store::touch(&mut tx, grant.user).await?.ok_or_else(|| Refusal::not_found("user"))?;
         let row = store::insert(&mut tx, &grant, &call.actor_name()).await.map_err(third_officer)?;
         changed(&mut tx, grant.user, version, "granted", grant.role);
         tx.commit(row.into()).await
+    }
+
+    /// A node is a unit of the district or one of its party organisations.
+    async fn node_exists(&self, call: &Call, node: Option<Uuid>) -> Result<(), Fault> {
+        let Some(node) = node else { return Ok(()) };
+        if unit::store::by_id(&mut self.db.read(call).await?, node).await?.is_some() {
+            return Ok(());
+        }
+        let own = Call::of_service("identity", call.tenant, call.now, call.remaining());
+        let request = LookupOrganisationRequest { organisation_id: node.to_string() };
+        let found = OrganisationServiceClient::new(self.peers.to("party", &own)?).lookup_organisation(request).await;
+        match found {
+            Err(status) if status.code() == tonic::Code::NotFound => Err(Refusal::not_found("node").into()),
+            other => Ok(other.map(drop)?),
+        }
     }
 
     async fn end(&self, request: Request<EndAssignmentRequest>) -> Result<Response<Assignment>, Fault> {

@@ -12,6 +12,7 @@ use drumtower_runtime::{
     log::NewEvent,
     mask::masked,
     page,
+    peers::Peers,
     seal::{Place, Sealer, Sealers},
 };
 use jiff::civil::Date;
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     day, obligation,
     organisation::{api::reached, store as organisations},
+    others,
 };
 
 /// Members.
@@ -35,6 +37,8 @@ pub struct Members {
     pub db: Db,
     /// What seals personal data.
     pub sealers: Sealers,
+    /// To ask whether an account is known.
+    pub peers: Peers,
 }
 
 /// Personal data in clear; lives as long as the answer.
@@ -126,6 +130,7 @@ impl Members {
         let today = today(call.now);
         let organisation = needed_id("organisation_id", &ask.organisation_id)?;
         let (standing, since) = taken(&ask, today)?;
+        others::user_exists(&self.peers, &call, &ask.user_id).await?;
         let sealer = self.sealers.of(&self.db, &call).await?;
         let new = sealed(&ask, Uuid::now_v7(), standing, &sealer)?;
         let mut tx = self.db.write(&call).await?;

@@ -1,7 +1,7 @@
 //! RPCs of organisations.
 
 use drumtower_proto::party::{
-    CreateOrganisationRequest, GetOrganisationRequest, ListOrganisationsRequest, ListOrganisationsResponse, MoveOrganisationRequest,
+    CreateOrganisationRequest, GetOrganisationRequest, ListOrganisationsRequest, LookupOrganisationRequest, ListOrganisationsResponse, MoveOrganisationRequest,
     Organisation, organisation_service_server::OrganisationService,
 };
 use drumtower_runtime::{
@@ -9,6 +9,7 @@ use drumtower_runtime::{
     calendar::today,
     call::{id, needed_id},
     log::NewEvent,
+    peers::Peers,
 };
 use serde_json::json;
 use tonic::{Request, Response, Status};
@@ -18,13 +19,15 @@ use super::{
     rules::{Move, Reached, relocate, shown},
     store::{self, New, Row},
 };
-use crate::{day, obligation};
+use crate::{day, obligation, others};
 
 /// Organisations.
 #[derive(Debug)]
 pub struct Organisations {
     /// The database.
     pub db: Db,
+    /// To ask whether a company is on the register.
+    pub peers: Peers,
 }
 
 /// Which organisations a permission of the caller reaches today: the nodes of the roles with everything below them, and for members the
@@ -71,6 +74,7 @@ impl Organisations {
             founded_on,
             enterprise_id: id("enterprise_id", &ask.enterprise_id)?,
         };
+        others::enterprise_exists(&self.peers, &call, &ask.enterprise_id).await?;
         let mut tx = self.db.write(&call).await?;
         if let Some(parent) = parent {
             let life = store::life(&mut tx, parent).await?.ok_or_else(|| Refusal::not_found("organisation"))?;
@@ -141,6 +145,15 @@ impl OrganisationService for Organisations {
 
     async fn get_organisation(&self, request: Request<GetOrganisationRequest>) -> Result<Response<Organisation>, Status> {
         Ok(self.get(request).await?)
+    }
+
+    async fn lookup_organisation(&self, request: Request<LookupOrganisationRequest>) -> Result<Response<Organisation>, Status> {
+        let (call, ask) = Call::take(request)?;
+        let id = needed_id("organisation_id", &ask.organisation_id).map_err(Fault::from)?;
+        let mut tx = self.db.read(&call).await?;
+        let row = store::by_id(&mut tx, id, today(call.now)).await.map_err(Fault::from)?;
+        let row = row.ok_or_else(|| Fault::from(Refusal::not_found("organisation")))?;
+        Ok(Response::new(answer(row, &call)))
     }
 
     async fn list_organisations(&self, request: Request<ListOrganisationsRequest>) -> Result<Response<ListOrganisationsResponse>, Status> {

@@ -50,6 +50,11 @@ pub async fn read(
         Some(building) => Some(cards.building(call, building).await?),
         None => None,
     };
+    let mut units = Vec::new();
+    for (field, unit) in std::iter::once(("lead_unit_id", &past.lead_unit_id)).chain(past.support_unit_ids.iter().map(|unit| ("support_unit_ids", unit))) {
+        units.extend(id(field, unit)?);
+    }
+    cards.open_units(call, &units).await?;
     let new_id = Uuid::now_v7();
     let key = new_id.to_string();
     let matter = Matter {
