@@ -15,9 +15,11 @@ up: ## Builds and runs everything: private PostgreSQL and Redis, all services, t
 	$(CARGO) build --release --locked -p drumtower
 	@exec target/release/drumtower up $(UP_FLAGS)
 
-test: ## Runs all tests; they start their own PostgreSQL and Redis (TEST_FLAGS="-p drumtower-party")
+test: ## Runs all tests; they start their own PostgreSQL and Redis
 	@deploy/local/install.sh
-	$(CARGO) $(TEST) --locked $(if $(TEST_FLAGS),$(TEST_FLAGS),--workspace)
+	$(CARGO) $(TEST) --locked --workspace --exclude drumtower-tests
+	$(CARGO) build --locked -p drumtower
+	$(CARGO) test --locked -p drumtower-tests
 
 bench: ## Runs the benchmarks
 	@deploy/local/install.sh

@@ -132,7 +132,7 @@ impl Door {
         let (head, body) = request.into_parts();
         let came = Came::new(head, peer);
         // A look at health or documents is no news for a trace.
-        let span = if self.pages.has(&came) { Span::none() } else { trace::server(came.head.method.as_str(), &came.path) };
+        let span = if self.pages.has(&came) { Span::none() } else { self.span(&came) };
         let trace = Trace::of(&span, came.header("traceparent"));
         let is_https = self.came_by_https(&came);
         let mut response = self.respond(came, body, &trace).instrument(span.clone()).await;
@@ -145,6 +145,17 @@ impl Door {
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
         response
+    }
+
+    /// The span of a request. Its name has to be known when it begins, so the route is looked up once for it.
+    fn span(&self, came: &Came) -> Span {
+        let http = came.head.method.as_str();
+        let name = match self.routes.find(&came.head.method, &came.path) {
+            Found::Route(route, _) => format!("{http} {}", route.template),
+            _ if came.is_grpc() => came.path.trim_start_matches('/').to_owned(),
+            _ => http.to_owned(),
+        };
+        trace::server(&name, http, &came.path)
     }
 
     async fn respond(&self, came: Came, body: Body, trace: &Trace) -> Response<Body> {
@@ -166,7 +177,7 @@ impl Door {
     /// JSON to a service and back.
     async fn transcode(&self, came: Came, body: Body, trace: &Trace) -> Result<Response<Body>, Refused> {
         let (route, bound) = self.route(&came)?;
-        named(format!("{} {}", route.verb, route.template), &route.template);
+        Span::current().record("http.route", route.template.as_str());
         let headers = &came.head.headers;
         let patience = deadline::of(headers)?;
         let keyed = key(headers)?;
@@ -210,7 +221,7 @@ impl Door {
     async fn pass(&self, came: Came, body: Body, trace: &Trace) -> Result<Response<Body>, Refused> {
         let method = SURFACE.method(&came.path).filter(|method| method.who != Who::Internal && came.head.method == http::Method::POST);
         let method = method.ok_or_else(|| Refusal::new(Kind::Unimplemented, "UNKNOWN_METHOD", "未知接口", "no such method"))?;
-        named(method.path.trim_start_matches('/').to_owned(), &method.path);
+        Span::current().record("http.route", method.path.as_str());
         let patience = deadline::of(&came.head.headers)?;
         key(&came.head.headers)?;
         let mut admitted = self.admit(method, &came).await?;
@@ -273,11 +284,6 @@ fn note(span: &Span, response: &Response<Body>, request_id: &str) {
     if http.is_client_error() || http.is_server_error() || grpc != Code::Ok {
         span.in_scope(|| tracing::info!(request_id, status = http.as_u16(), grpc = ?grpc, "refused"));
     }
-}
-
-/// Names the span in force, once the route is known.
-fn named(name: String, route: &str) {
-    Span::current().record("otel.name", name).record("http.route", route);
 }
 
 /// A body must be JSON as it is; what says nothing is taken for it.

@@ -54,11 +54,11 @@ fn is_traceparent(text: &str) -> bool {
     version == "00" && hex(trace, 32) && some(trace) && hex(parent, 16) && some(parent) && hex(flags, 2)
 }
 
-/// The span of a request at the door; its name becomes the method and template once they are known.
-pub fn server(method: &str, path: &str) -> Span {
+/// The span of a request at the door, named after method and template.
+pub fn server(name: &str, method: &str, path: &str) -> Span {
     tracing::info_span!(
         "request",
-        otel.name = method,
+        otel.name = name,
         otel.kind = "server",
         otel.status_code = field::Empty,
         http.request.method = method,

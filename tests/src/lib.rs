@@ -3,4 +3,3 @@
 pub mod sources;
 pub mod surface;
 pub mod world;
-

@@ -2,8 +2,8 @@
 
 use drumtower_proto::POOL;
 use drumtower_runtime::surface::{Method, reference};
-use prost::bytes::{Buf as _, BufMut as _, Bytes};
 use prost::Message as _;
+use prost::bytes::{Buf as _, BufMut as _, Bytes};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use regex::Regex;
 use tonic::{
@@ -52,7 +52,12 @@ impl Decoder for Raw {
 }
 
 /// Calls an RPC with a message and metadata.
-pub async fn call(channel: &Channel, method: &Method, message: &DynamicMessage, metadata: &[(&'static str, String)]) -> Result<Bytes, Status> {
+pub async fn call(
+    channel: &Channel,
+    method: &Method,
+    message: &DynamicMessage,
+    metadata: &[(&'static str, String)],
+) -> Result<Bytes, Status> {
     let mut grpc = tonic::client::Grpc::new(channel.clone()).max_decoding_message_size(64 * 1024 * 1024);
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let mut request = Request::new(Bytes::from(message.encode_to_vec()));
@@ -128,13 +133,15 @@ pub fn fabricate(message: &MessageDescriptor) -> DynamicMessage {
         }
         let rules = rules(&field);
         if field.is_list() {
-            let wanted = rules.as_ref().and_then(|rules| inner(rules, "repeated")).and_then(|rules| number(&rules, "min_items")).unwrap_or(0);
+            let wanted =
+                rules.as_ref().and_then(|rules| inner(rules, "repeated")).and_then(|rules| number(&rules, "min_items")).unwrap_or(0);
             if wanted > 0 {
                 made.set_field(&field, Value::List(vec![value(&field, None)]));
             }
             continue;
         }
-        let required = rules.as_ref().is_some_and(|rules| rules.get_field_by_name("required").and_then(|value| value.as_bool()) == Some(true));
+        let required =
+            rules.as_ref().is_some_and(|rules| rules.get_field_by_name("required").and_then(|value| value.as_bool()) == Some(true));
         match field.kind() {
             Kind::Message(inner) if inner.full_name() == "google.protobuf.FieldMask" => {
                 let mut mask = DynamicMessage::new(inner);
@@ -144,7 +151,7 @@ pub fn fabricate(message: &MessageDescriptor) -> DynamicMessage {
             Kind::Message(_) if !required => {}
             Kind::Enum(_) | Kind::String | Kind::Message(_) => made.set_field(&field, value(&field, rules.as_ref())),
             Kind::Int32 | Kind::Int64 | Kind::Double => {
-                let least = rules.as_ref().and_then(|rules| least(rules)).unwrap_or(0.0);
+                let least = rules.as_ref().and_then(least).unwrap_or(0.0);
                 if least > 0.0 {
                     #[expect(clippy::cast_possible_truncation, reason = "lower bounds of the contract are small")]
                     made.set_field(&field, if field.kind() == Kind::Int32 { Value::I32(least as i32) } else { Value::I64(least as i64) });
@@ -173,11 +180,17 @@ fn value(field: &FieldDescriptor, rules: Option<&DynamicMessage>) -> Value {
 /// A text that a field's rules let through.
 fn text(rules: &DynamicMessage) -> String {
     let Some(rules) = inner(rules, "string") else { return String::new() };
-    if let Some(pattern) = rules.get_field_by_name("pattern").and_then(|value| value.as_str().map(str::to_owned)).filter(|pattern| !pattern.is_empty()) {
+    if let Some(pattern) =
+        rules.get_field_by_name("pattern").and_then(|value| value.as_str().map(str::to_owned)).filter(|pattern| !pattern.is_empty())
+    {
         let unique = uuid::Uuid::now_v7().simple().to_string();
         let candidates = ["", "identity", "2026-01-05", "20260105-0001", "19900001234", &unique[20..], "350102"];
         let pattern = Regex::new(&pattern).expect("a pattern of the contract");
-        return candidates.iter().find(|candidate| pattern.is_match(candidate)).map(|candidate| (*candidate).to_owned()).unwrap_or_default();
+        return candidates
+            .iter()
+            .find(|candidate| pattern.is_match(candidate))
+            .map(|candidate| (*candidate).to_owned())
+            .unwrap_or_default();
     }
     let least = usize::try_from(number(&rules, "min_len").unwrap_or(0)).unwrap_or(0);
     if least == 0 { String::new() } else { format!("Aa1-{}", "x".repeat(least)) }

@@ -61,7 +61,12 @@ impl World {
             database: Database { url: postgres.url("drumtower"), pool: 8 },
             redis: Some(redis.url()),
             services,
-            gateway: Gateway { listen: format!("127.0.0.1:{}", free_port()), user_rate: 10_000, tenant_rate: 10_000, ..Config::default().gateway },
+            gateway: Gateway {
+                listen: format!("127.0.0.1:{}", free_port()),
+                user_rate: 10_000,
+                tenant_rate: 10_000,
+                ..Config::default().gateway
+            },
             secrets,
             telemetry: Telemetry { otlp: wanted.otlp.clone(), ..Config::default().telemetry },
         };
@@ -82,9 +87,8 @@ impl World {
             sqlx::raw_sql("create database drumtower").execute(&mut admin).await.expect("created");
         }
         let mut admin = self.admin().await;
-        let passwords: Vec<(String, SecretString)> = drumtower::secrets::login_roles()
-            .map(|role| (role.clone(), self.config.secret(&role).expect("a secret")))
-            .collect();
+        let passwords: Vec<(String, SecretString)> =
+            drumtower::secrets::login_roles().map(|role| (role.clone(), self.config.secret(&role).expect("a secret"))).collect();
         migrate::bootstrap(&mut admin, &passwords).await.expect("bootstrapped");
         for service in schemas() {
             migrate::migrate(&mut admin, &service).await.expect("migrated");
@@ -157,7 +161,8 @@ impl World {
     /// Waits until the gateway says that everything is ready.
     pub fn wait_ready(&self) {
         let until = Instant::now() + Duration::from_secs(60);
-        let ready = || block_on(async || { reqwest::get(format!("{}/readyz", self.url())).await.is_ok_and(|answer| answer.status().is_success()) });
+        let ready =
+            || block_on(async || reqwest::get(format!("{}/readyz", self.url())).await.is_ok_and(|answer| answer.status().is_success()));
         while !ready() {
             assert!(Instant::now() < until, "not ready within a minute; logs in {}", self.dir.display());
             std::thread::sleep(Duration::from_millis(100));
@@ -166,7 +171,8 @@ impl World {
 
     /// Signs a person of a district in.
     pub async fn sign_in(&self, district: &str, login: &str) -> Person {
-        let person = Person { base: format!("{}/t/{district}", self.url()), token: String::new(), http: reqwest::Client::new(), me: Value::Null };
+        let person =
+            Person { base: format!("{}/t/{district}", self.url()), token: String::new(), http: reqwest::Client::new(), me: Value::Null };
         let answer = person.post("/v1/sessions", serde_json::json!({ "login": login, "password": PASSWORD })).await;
         assert_eq!(answer.status, 200, "{login} of {district}: {}", answer.body);
         let token = answer.body["access_token"].as_str().unwrap_or_default().to_owned();

@@ -72,11 +72,12 @@ async fn submit_all(people: Vec<Person>, acknowledged: Acknowledged, done: Arc<A
 async fn exactly_once(world: &World, acknowledged: &BTreeMap<String, String>) {
     let mut admin = world.admin().await;
     let keys: Vec<String> = acknowledged.keys().cloned().collect();
-    let rows: Vec<(String, String)> = sqlx::query_as("select description, number from ticketing.ticket where tenant_id = 1 and description = any($1)")
-        .bind(&keys)
-        .fetch_all(&mut admin)
-        .await
-        .expect("asked");
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select description, number from ticketing.ticket where tenant_id = 1 and description = any($1)")
+            .bind(&keys)
+            .fetch_all(&mut admin)
+            .await
+            .expect("asked");
     assert_eq!(rows.len(), acknowledged.len(), "each once");
     for (key, number) in rows {
         assert_eq!(acknowledged.get(&key), Some(&number));
@@ -129,7 +130,9 @@ async fn caught_up(world: &World) {
 async fn a_killed_service_loses_and_doubles_nothing() {
     let world = world();
     let acknowledged = under(&world, async |done| {
-        for (share, role) in [(100, "ticketing"), (250, "enterprise"), (400, "identity"), (550, "gateway"), (700, "ticketing"), (850, "party")] {
+        for (share, role) in
+            [(100, "ticketing"), (250, "enterprise"), (400, "identity"), (550, "gateway"), (700, "ticketing"), (850, "party")]
+        {
             reach(&done, share).await;
             world.kill(role);
             tokio::time::sleep(Duration::from_millis(300)).await;

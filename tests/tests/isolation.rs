@@ -30,8 +30,23 @@ fn world() -> &'static World {
 
 /// People of a district who between them hold every permission.
 const LOGINS: [&str; 17] = [
-    "dispatcher", "liaison", "handler", "lead", "callback", "enterprise", "supervisor", "registrar", "arbiter", "leader", "clerk", "committee",
-    "secretary", "member", "sysadmin", "secadmin", "auditadmin",
+    "dispatcher",
+    "liaison",
+    "handler",
+    "lead",
+    "callback",
+    "enterprise",
+    "supervisor",
+    "registrar",
+    "arbiter",
+    "leader",
+    "clerk",
+    "committee",
+    "secretary",
+    "member",
+    "sysadmin",
+    "secadmin",
+    "auditadmin",
 ];
 
 struct District {
@@ -64,7 +79,8 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
     let presence = p("registrar").post(&format!("/v1/enterprises/{}/presences", text(&own)), since).await.ok();
     let certificate = json!({ "kind": "GAZELLE", "level": unique, "basis": "OFFICIAL", "valid_from": "2026-01-01", "issuer": mark });
     let qualification = p("registrar").post(&format!("/v1/enterprises/{}/qualifications", text(&own)), certificate).await.ok();
-    let submit = json!({ "title": mark, "description": mark, "kind": "HELP", "place": mark, "contact_name": mark, "contact_phone": "19900007777" });
+    let submit =
+        json!({ "title": mark, "description": mark, "kind": "HELP", "place": mark, "contact_name": mark, "contact_phone": "19900007777" });
     let ticket = p("enterprise").post("/v1/tickets", submit).await.ok();
     let verb = |name: &str| format!("/v1/tickets/{}:{name}", text(&ticket["id"]));
     p("dispatcher").post(&verb("accept"), json!({ "urgency": "NORMAL" })).await.ok();
@@ -72,11 +88,15 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
     p("liaison").post(&verb("sign"), json!({})).await.ok();
     let body = json!({ "login": format!("t{unique}"), "name": mark, "password": "Drumtower-2026!", "unit_id": unit["id"] });
     let user = p("sysadmin").post("/v1/users", body).await.ok();
-    let assignment = p("secadmin").post("/v1/assignments", json!({ "user_id": user["id"], "role": "HANDLER", "node_id": unit["id"] })).await.ok();
+    let assignment =
+        p("secadmin").post("/v1/assignments", json!({ "user_id": user["id"], "role": "HANDLER", "node_id": unit["id"] })).await.ok();
     let organisations = p("committee").get("/v1/organisations").await.ok();
-    let of_secretary = p("secretary").me["assignments"].as_array().into_iter().flatten().map(|held| held["node_id"].clone()).find(|node| {
-        organisations["organisations"].as_array().into_iter().flatten().any(|organisation| organisation["id"] == *node)
-    });
+    let of_secretary = p("secretary").me["assignments"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|held| held["node_id"].clone())
+        .find(|node| organisations["organisations"].as_array().into_iter().flatten().any(|organisation| organisation["id"] == *node));
     let organisation = of_secretary.unwrap_or_else(|| organisations["organisations"][0]["id"].clone());
     let members = p("committee").get(&format!("/v1/organisations/{}/members", text(&organisation))).await.ok();
     let meetings = p("committee").get(&format!("/v1/organisations/{}/meetings", text(&organisation))).await.ok();
@@ -141,7 +161,9 @@ async fn gateway() -> Channel {
 fn methods() -> Vec<&'static Method> {
     let mut methods: Vec<&Method> = SURFACE.methods().filter(|method| method.who != Who::Internal).collect();
     // What ends a session or shuts somebody out comes last.
-    methods.sort_by_key(|method| (method.path.contains("Disable") || method.path.contains("End") || method.path.contains("DeleteSession"), method.path.clone()));
+    methods.sort_by_key(|method| {
+        (method.path.contains("Disable") || method.path.contains("End") || method.path.contains("DeleteSession"), method.path.clone())
+    });
     methods
 }
 
@@ -221,7 +243,9 @@ async fn nothing_of_another_district_is_seen_or_changed() {
             match (&of_b, &of_nobody) {
                 (Err(of_b), Err(of_nobody)) => {
                     let same = told(of_b) == told(of_nobody)
-                        || told(of_b).0 == told(of_nobody).0 && String::from_utf8_lossy(of_b.details()).replace(b_id.as_str(), "") == String::from_utf8_lossy(of_nobody.details()).replace(random.as_str(), "");
+                        || told(of_b).0 == told(of_nobody).0
+                            && String::from_utf8_lossy(of_b.details()).replace(b_id.as_str(), "")
+                                == String::from_utf8_lossy(of_nobody.details()).replace(random.as_str(), "");
                     if !same {
                         problems.push(format!("{} {}: b's id: {:?}; a random id: {:?}", method.path, reference.kind, of_b, of_nobody));
                     }
@@ -231,7 +255,9 @@ async fn nothing_of_another_district_is_seen_or_changed() {
                 }
                 // A list limited to a row that is not there is empty, and stays so for a row of another district.
                 (Ok(of_b), Ok(of_nobody)) if of_b == of_nobody => {}
-                (of_b, of_nobody) => problems.push(format!("{} {}: b's id: {of_b:?}; a random id: {of_nobody:?}", method.path, reference.kind)),
+                (of_b, of_nobody) => {
+                    problems.push(format!("{} {}: b's id: {of_b:?}; a random id: {of_nobody:?}", method.path, reference.kind))
+                }
             }
         }
         let own = call(&channel, method, &with(None), &metadata).await;
@@ -239,7 +265,10 @@ async fn nothing_of_another_district_is_seen_or_changed() {
         problems.append(&mut shown);
         // The positive control: with its own ids a call is found, whatever the state of things then says to it.
         if let Err(status) = &own
-            && matches!(status.code(), Code::NotFound | Code::PermissionDenied | Code::Unimplemented | Code::Internal | Code::Unknown | Code::Unavailable)
+            && matches!(
+                status.code(),
+                Code::NotFound | Code::PermissionDenied | Code::Unimplemented | Code::Internal | Code::Unknown | Code::Unavailable
+            )
         {
             problems.push(format!("{}: its own ids: {:?} {}", method.path, status.code(), status.message()));
         }
@@ -278,13 +307,20 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
         ("an expired token", format!("Bearer {expired}")),
         ("another audience", format!("Bearer {}", people.access(&bent))),
         ("a service's token", format!("Bearer {}", gateway_key.service("gateway", "ticketing", now))),
-        ("a token of another key", format!("Bearer {}", gateway_key.access(&token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now)))),
+        (
+            "a token of another key",
+            format!("Bearer {}", gateway_key.access(&token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now))),
+        ),
     ];
     let mut problems = Vec::new();
     for method in methods().into_iter().filter(|method| method.who != Who::Public) {
         let message = fabricate(&method.descriptor.input());
         for (what, proof) in &proofs {
-            let metadata = [("authorization", proof.clone()), ("drumtower-tenant-code", DISTRICTS[0].to_owned()), ("drumtower-tenant", "2".to_owned())];
+            let metadata = [
+                ("authorization", proof.clone()),
+                ("drumtower-tenant-code", DISTRICTS[0].to_owned()),
+                ("drumtower-tenant", "2".to_owned()),
+            ];
             let answer = call(&channel, method, &message, &metadata).await;
             if answer.as_ref().err().map(Status::code) != Some(Code::Unauthenticated) {
                 problems.push(format!("{}: {what}: {answer:?}", method.path));
@@ -293,7 +329,8 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
         // Past the gateway there is nothing to be had either: the service believes callers it knows, and nobody else.
         let direct = direct(method).await;
         let token = people.access(&token::claims(stranger, 1, stranger, now, None, None, 1, vec![], now));
-        let answer = call(&direct, method, &message, &[("authorization", format!("Bearer {token}")), ("drumtower-tenant", "1".to_owned())]).await;
+        let answer =
+            call(&direct, method, &message, &[("authorization", format!("Bearer {token}")), ("drumtower-tenant", "1".to_owned())]).await;
         if answer.as_ref().err().map(Status::code) != Some(Code::Unauthenticated) {
             problems.push(format!("{}: past the gateway: {answer:?}", method.path));
         }

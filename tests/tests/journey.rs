@@ -46,7 +46,8 @@ async fn verb(person: &Person, ticket: &Value, verb: &str, body: Value) -> Answe
 async fn told(person: &Person, kind: &str, ticket: &Value) {
     for _ in 0..100 {
         let notices = person.get("/v1/users/me/notices").await.ok();
-        let found = notices["notices"].as_array().into_iter().flatten().filter(|n| n["kind"] == kind && n["subject"] == ticket["id"]).count();
+        let found =
+            notices["notices"].as_array().into_iter().flatten().filter(|n| n["kind"] == kind && n["subject"] == ticket["id"]).count();
         assert!(found < 2, "told twice of {kind}");
         if found == 1 {
             return;
@@ -61,8 +62,7 @@ async fn a_request_runs_from_submission_to_rating_with_real_clocks() {
     let world = world();
     let [enterprise, dispatcher, liaison, handler, lead, callback] =
         ["enterprise", "dispatcher", "liaison", "handler", "lead", "callback"].map(|login| world.sign_in(HERE, login));
-    let (enterprise, dispatcher, liaison, handler, lead, callback) =
-        tokio::join!(enterprise, dispatcher, liaison, handler, lead, callback);
+    let (enterprise, dispatcher, liaison, handler, lead, callback) = tokio::join!(enterprise, dispatcher, liaison, handler, lead, callback);
     let (market, building) = (unit(&dispatcher, "market").await, building(&dispatcher).await);
 
     let ticket = submit(&enterprise, &building).await;
@@ -100,7 +100,8 @@ async fn a_request_runs_from_submission_to_rating_with_real_clocks() {
     let verbs: Vec<&str> = events["events"].as_array().into_iter().flatten().filter_map(|event| event["verb"].as_str()).collect();
     let wanted = ["submit", "accept", "dispatch", "sign", "contact", "visit", "checkIn", "reportDone", "signOff", "callBack", "rate"];
     assert_eq!(verbs, wanted);
-    let versions: Vec<String> = events["events"].as_array().into_iter().flatten().map(|event| event["version"].as_str().unwrap_or_default().to_owned()).collect();
+    let versions: Vec<String> =
+        events["events"].as_array().into_iter().flatten().map(|event| event["version"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(versions, (1..=11).map(|version| version.to_string()).collect::<Vec<_>>());
 }
 
@@ -190,7 +191,8 @@ async fn a_key_gives_the_first_answer_again_and_refuses_another_use() {
     let enterprise = world.sign_in(HERE, "enterprise").await;
     let key = uuid::Uuid::now_v7().to_string();
     let body = json!({ "title": "网络不通", "description": "整层断网", "kind": "HELP" });
-    let (first, second) = tokio::join!(enterprise.post_keyed("/v1/tickets", body.clone(), &key), enterprise.post_keyed("/v1/tickets", body.clone(), &key));
+    let (first, second) =
+        tokio::join!(enterprise.post_keyed("/v1/tickets", body.clone(), &key), enterprise.post_keyed("/v1/tickets", body.clone(), &key));
     let (first, second) = (first.ok(), second.ok());
     assert_eq!(first, second, "two at once are one");
     assert_eq!(enterprise.post_keyed("/v1/tickets", body.clone(), &key).await.ok(), first);
@@ -218,7 +220,8 @@ async fn personal_data_is_masked_but_for_those_who_need_it() {
     assert_eq!((masked["contact_name"].as_str(), masked["contact_phone"].as_str()), (Some("林*云"), Some("199****5678")));
     let committee = world.sign_in(HERE, "committee").await;
     let organisations = committee.get("/v1/organisations").await.ok();
-    let branch = organisations["organisations"].as_array().into_iter().flatten().find(|o| o["kind"] == "BRANCH").cloned().unwrap_or_default();
+    let branch =
+        organisations["organisations"].as_array().into_iter().flatten().find(|o| o["kind"] == "BRANCH").cloned().unwrap_or_default();
     let members = committee.get(&format!("/v1/organisations/{}/members", branch["id"].as_str().unwrap_or_default())).await.ok();
     let member = &members["members"][0];
     assert!(member["name"].as_str().is_some_and(|name| name.contains('*')), "{member}");
@@ -254,7 +257,8 @@ async fn bad_input_is_a_clear_refusal_everywhere() {
     }
     let http = reqwest::Client::new();
     let raw = |body: Vec<u8>, kind: &'static str| {
-        let request = http.post(format!("{}/v1/tickets", enterprise.base)).bearer_auth(&enterprise.token).header("content-type", kind).body(body);
+        let request =
+            http.post(format!("{}/v1/tickets", enterprise.base)).bearer_auth(&enterprise.token).header("content-type", kind).body(body);
         async move { request.send().await.map(|answer| answer.status().as_u16()).unwrap_or(0) }
     };
     assert_eq!(raw(b"{".to_vec(), "application/json").await, 400);
@@ -351,7 +355,10 @@ async fn companies_are_found_by_two_characters_and_imports_are_idempotent() {
     let name: Vec<char> = companies[7]["name"].as_str().unwrap_or_default().chars().collect();
     let infix: String = name[3..5].iter().collect();
     let found = registrar.get(&format!("/v1/enterprises?query={infix}&page_size=200")).await.ok();
-    let expected = companies.iter().filter(|company| company["name"].as_str().is_some_and(|name| name.replace(['(', ')', '（', '）'], "").contains(&infix))).count();
+    let expected = companies
+        .iter()
+        .filter(|company| company["name"].as_str().is_some_and(|name| name.replace(['(', ')', '（', '）'], "").contains(&infix)))
+        .count();
     assert!(expected > 0 && found["enterprises"].as_array().map(Vec::len) >= Some(expected), "{infix}: {found}");
     let code = companies[3]["credit_code"].as_str().unwrap_or_default();
     assert_eq!(registrar.get(&format!("/v1/enterprises?query={code}")).await.ok()["enterprises"][0]["id"], companies[3]["id"]);

@@ -36,7 +36,10 @@ fn statements() -> Vec<(String, usize, String)> {
 /// Tables that belong to no district, and statements that by their nature read across districts.
 fn beyond(text: &str) -> bool {
     let swept = text.contains("select tenant_id,") && !text.contains("tenant_id = $1");
-    swept || [" lease ", " tenant ", " tenant\n", "pg_roles", " rule ", " rule\n", "from rule", "from tenant"].iter().any(|table| text.contains(table))
+    swept
+        || [" lease ", " tenant ", " tenant\n", "pg_roles", " rule ", " rule\n", "from rule", "from tenant"]
+            .iter()
+            .any(|table| text.contains(table))
 }
 
 #[test]
@@ -53,7 +56,10 @@ fn sql_says_the_district_in_every_place() {
         let tables = reference
             .captures_iter(&text)
             .filter(|found| !own.contains(&found[1]) && !["set", "nothing", "of", "excluded"].contains(&&found[1]))
-            .filter(|found| !text[..found.get(0).expect("whole").start()].trim_end().ends_with("do") && !text[..found.get(0).expect("whole").start()].trim_end().ends_with("distinct"))
+            .filter(|found| {
+                !text[..found.get(0).expect("whole").start()].trim_end().ends_with("do")
+                    && !text[..found.get(0).expect("whole").start()].trim_end().ends_with("distinct")
+            })
             .count();
         if said.find_iter(&text).count() < tables {
             problems.push(format!("{file}:{line}: {tables} tables, but `tenant_id = $1` is said {} times", said.find_iter(&text).count()));
@@ -89,7 +95,9 @@ fn sql_uses_nothing_that_a_sharded_cluster_refuses() {
     }
     for file in files(&root().join("services"), ".sql") {
         let text = std::fs::read_to_string(&file).expect("read").to_lowercase();
-        for pattern in ["create trigger", "restrictive", "on delete set", "security definer", "create rule", "generated always as identity", "serial"] {
+        for pattern in
+            ["create trigger", "restrictive", "on delete set", "security definer", "create rule", "generated always as identity", "serial"]
+        {
             if text.contains(pattern) {
                 problems.push(format!("{}: {pattern}", file.display()));
             }
@@ -135,7 +143,7 @@ fn sql_is_understood_by_the_database_as_the_service_logs_in() {
 
 /// One question to the catalog that must find nothing.
 fn finds_nothing(what: &str, question: &'static str) {
-    let found: Vec<(String,)> = block_on(async || { sqlx::query_as(question).fetch_all(&mut world().admin().await).await.expect("asked") });
+    let found: Vec<(String,)> = block_on(async || sqlx::query_as(question).fetch_all(&mut world().admin().await).await.expect("asked"));
     let found: Vec<String> = found.into_iter().map(|(name,)| name).collect();
     assert!(found.is_empty(), "{what}: {found:?}");
 }
@@ -289,7 +297,8 @@ fn nobody_imports_whom_they_may_not() {
         for file in files(&root().join(folder).join("src"), ".rs") {
             let text = std::fs::read_to_string(&file).expect("read");
             for found in crates.captures_iter(&text).map(|found| found[1].to_owned()).collect::<BTreeSet<_>>() {
-                let is_crate = ["proto", "runtime", "identity", "enterprise", "party", "ticketing", "gateway"].contains(&&found["drumtower_".len()..]);
+                let is_crate =
+                    ["proto", "runtime", "identity", "enterprise", "party", "ticketing", "gateway"].contains(&&found["drumtower_".len()..]);
                 if is_crate && !allowed.contains(&found.as_str()) && text.contains(&format!("{found}::")) {
                     problems.push(format!("{} imports {found}", file.display()));
                 }

@@ -9,9 +9,18 @@ use std::{
 
 use drumtower_tests::world::{DISTRICTS, PASSWORD, Wanted, World};
 use opentelemetry_proto::tonic::collector::{
-    logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse, logs_service_server::{LogsService, LogsServiceServer}},
-    metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse, metrics_service_server::{MetricsService, MetricsServiceServer}},
-    trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service_server::{TraceService, TraceServiceServer}},
+    logs::v1::{
+        ExportLogsServiceRequest, ExportLogsServiceResponse,
+        logs_service_server::{LogsService, LogsServiceServer},
+    },
+    metrics::v1::{
+        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+        metrics_service_server::{MetricsService, MetricsServiceServer},
+    },
+    trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
 };
 use serde_json::json;
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
@@ -88,7 +97,8 @@ async fn a_submission_is_one_trace_from_the_door_to_the_inbox() {
     let world = tokio::task::spawn_blocking(move || World::start(&Wanted { otlp: Some(format!("http://{address}")), ..Wanted::default() }));
     let world = world.await.expect("a world");
     let enterprise = world.sign_in(DISTRICTS[0], "enterprise").await;
-    let body = json!({ "title": "电梯故障", "description": "客梯停运", "kind": "HELP", "contact_name": "林晓云", "contact_phone": "19900009999" });
+    let body =
+        json!({ "title": "电梯故障", "description": "客梯停运", "kind": "HELP", "contact_name": "林晓云", "contact_phone": "19900009999" });
     let body_with_lookup = json!({ "title": "电梯故障", "description": "客梯停运", "kind": "HELP" });
     enterprise.post("/v1/tickets", body).await.ok();
     let key = uuid::Uuid::now_v7().to_string();
@@ -121,7 +131,10 @@ async fn a_submission_is_one_trace_from_the_door_to_the_inbox() {
             assert_eq!(roots, 1, "one root, everything below it: {of_trace:#?}");
             assert!(of_trace.iter().any(|span| span.attributes.contains("tenant.id")));
             for personal in ["林晓云", "19900009999", PASSWORD] {
-                assert!(!spans.iter().any(|span| span.attributes.contains(personal) || span.name.contains(personal)), "{personal} in a span");
+                assert!(
+                    !spans.iter().any(|span| span.attributes.contains(personal) || span.name.contains(personal)),
+                    "{personal} in a span"
+                );
             }
             return;
         }

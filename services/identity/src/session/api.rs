@@ -130,8 +130,17 @@ impl Sessions {
     ) -> Result<Session, Fault> {
         let now = tx.now();
         let roles = held(tx, person.id, now).await?;
-        let claims =
-            token::claims(person.id, tx.tenant(), session.id, session.auth_time(), person.unit_id, person.enterprise_id, person.version, roles, now);
+        let claims = token::claims(
+            person.id,
+            tx.tenant(),
+            session.id,
+            session.auth_time(),
+            person.unit_id,
+            person.enterprise_id,
+            person.version,
+            roles,
+            now,
+        );
         let expires_at = Timestamp::from_second(claims.exp).unwrap_or(now);
         let user = user::api::whole(tx, sealer, person).await?;
         Ok(Session { access_token: self.signer.access(&claims), refresh_token, expires_at: Some(to_proto(expires_at)), user: Some(user) })

@@ -1,8 +1,8 @@
 //! RPCs of organisations.
 
 use drumtower_proto::party::{
-    CreateOrganisationRequest, GetOrganisationRequest, ListOrganisationsRequest, LookupOrganisationRequest, ListOrganisationsResponse, MoveOrganisationRequest,
-    Organisation, organisation_service_server::OrganisationService,
+    CreateOrganisationRequest, GetOrganisationRequest, ListOrganisationsRequest, ListOrganisationsResponse, LookupOrganisationRequest,
+    MoveOrganisationRequest, Organisation, organisation_service_server::OrganisationService,
 };
 use drumtower_runtime::{
     Call, Db, Fault, Kind, Refusal, TenantTx,

@@ -51,7 +51,9 @@ pub async fn read(
         None => None,
     };
     let mut units = Vec::new();
-    for (field, unit) in std::iter::once(("lead_unit_id", &past.lead_unit_id)).chain(past.support_unit_ids.iter().map(|unit| ("support_unit_ids", unit))) {
+    for (field, unit) in
+        std::iter::once(("lead_unit_id", &past.lead_unit_id)).chain(past.support_unit_ids.iter().map(|unit| ("support_unit_ids", unit)))
+    {
         units.extend(id(field, unit)?);
     }
     cards.open_units(call, &units).await?;

@@ -217,7 +217,11 @@ fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
 fn call_back(ticket: &Ticket, outcome: Outcome, who: &Who, at: Timestamp) -> Result<Change, Refusal> {
     independent(ticket, who)?;
     if outcome != Outcome::Unreached {
-        return Ok(Change::CalledBack { outcome: outcome as i32, half_day: None, archived: outcome == Outcome::Satisfied || who.importing });
+        return Ok(Change::CalledBack {
+            outcome: outcome as i32,
+            half_day: None,
+            archived: outcome == Outcome::Satisfied || who.importing,
+        });
     }
     let half = half_day(at);
     let fresh = !ticket.unreached.contains(&half);
