@@ -21,9 +21,10 @@ test: ## Runs all tests; they start their own PostgreSQL and Redis
 	$(CARGO) build --locked -p drumtower
 	$(CARGO) test --locked -p drumtower-tests
 
-bench: ## Runs the benchmarks
+bench: ## Measures the platform beside its limits and peers, some three minutes after the build
 	@deploy/local/install.sh
-	$(CARGO) bench --locked --workspace
+	$(CARGO) build --release --locked -p drumtower -p drumtower-bench
+	@target/release/drumtower-bench
 
 lint: ## Checks formatting, lints, the contract, licences, advisories and unused dependencies
 	@LINT_ONLY=1 .ci/run

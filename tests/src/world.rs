@@ -10,12 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use drumtower::local::{Port, Postgres, Redis};
-use drumtower_runtime::{
-    config::{Config, Database, Gateway, SERVICES, Telemetry},
-    migrate,
+use drumtower::{
+    database::{self, Admin},
+    local::{Port, Postgres, Redis},
 };
-use secrecy::SecretString;
+use drumtower_runtime::config::{Config, Database, Gateway, SERVICES, Telemetry};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
@@ -52,6 +51,7 @@ impl World {
         let secrets = dir.join("secrets");
         drumtower::secrets::complete(&secrets).expect("secrets");
         let postgres = Postgres::start(&dir.join("postgres"), Port::Any, wanted.durable).expect("PostgreSQL");
+        drumtower::secrets::write(&secrets.join(drumtower::database::ADMIN_SECRET), &postgres.admin_url("drumtower")).expect("written");
         let redis = Redis::start(&dir.join("redis"), Port::Any).expect("Redis");
         let mut services = BTreeMap::new();
         for service in SERVICES {
@@ -80,19 +80,8 @@ impl World {
     }
 
     async fn migrate(&self) {
-        let mut admin = PgConnection::connect(&self.postgres.admin_url("postgres")).await.expect("connected");
-        let known: Option<(i32,)> =
-            sqlx::query_as("select 1 from pg_database where datname = 'drumtower'").fetch_optional(&mut admin).await.expect("asked");
-        if known.is_none() {
-            sqlx::raw_sql("create database drumtower").execute(&mut admin).await.expect("created");
-        }
-        let mut admin = self.admin().await;
-        let passwords: Vec<(String, SecretString)> =
-            drumtower::secrets::login_roles().map(|role| (role.clone(), self.config.secret(&role).expect("a secret"))).collect();
-        migrate::bootstrap(&mut admin, &passwords).await.expect("bootstrapped");
-        for service in schemas() {
-            migrate::migrate(&mut admin, &service).await.expect("migrated");
-        }
+        let admin = Admin::from_url(&self.postgres.admin_url("drumtower")).expect("a URL");
+        database::prepare(&admin, &self.config).await.expect("migrated");
     }
 
     /// Onboards and fills two districts and opens the door.
@@ -186,11 +175,6 @@ impl Drop for World {
             drop(child.kill());
         }
     }
-}
-
-/// Schemas of all services.
-pub fn schemas() -> [migrate::Service; 4] {
-    [drumtower_identity::SCHEMA, drumtower_enterprise::SCHEMA, drumtower_party::SCHEMA, drumtower_ticketing::SCHEMA]
 }
 
 /// Somebody who is signed in.
