@@ -117,6 +117,7 @@ impl World {
     pub fn serve(&self, role: &str) {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join(format!("{role}.log"))).expect("a log");
         let child = Command::new(program())
+            .envs(drumtower::role::MEMORY)
             .args(["--config"])
             .arg(self.dir.join("drumtower.toml"))
             .args(["serve", role, "--with-parent"])

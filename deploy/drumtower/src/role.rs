@@ -10,6 +10,9 @@ use crate::Failure;
 /// How long a role may drain once its parent is gone.
 const DRAIN: Duration = Duration::from_secs(12);
 
+/// Tells the C library to give memory back: a password hash takes 19 MiB for a moment, and each thread would keep its own.
+pub const MEMORY: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "262144")];
+
 /// `drumtower serve`.
 #[derive(Debug, clap::Args)]
 pub struct Options {

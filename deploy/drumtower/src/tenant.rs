@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use drumtower_identity::{NewTenant, Officer, onboard};
+use drumtower_identity::{NewTenant, NewUnit, Officer, onboard};
 use drumtower_runtime::Config;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -37,6 +37,30 @@ pub struct Create {
     /// TOML with tables `sysadmin`, `secadmin`, `auditadmin`: `login`, `name`, and `password` when it is not to be generated.
     #[arg(long, value_name = "FILE")]
     officers: Option<PathBuf>,
+    /// TOML with what a new district begins with; without it the standard template.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+}
+
+/// The template that is used when none is said.
+const STANDARD: &str = include_str!("../../templates/district.toml");
+
+/// What a new district begins with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Template {
+    version: String,
+    units: Vec<TemplateUnit>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateUnit {
+    code: String,
+    #[serde(default)]
+    parent: String,
+    name: String,
+    kind: String,
 }
 
 /// The officers' file.
@@ -62,7 +86,10 @@ pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
     let officers = create.officers.as_deref().map(read).transpose()?.unwrap_or_default();
     let generated = [&officers.sysadmin, &officers.secadmin, &officers.auditadmin]
         .map(|officer| officer.as_ref().is_none_or(|officer| officer.password.is_none()));
+    let template = template(create.template.as_deref())?;
+    let units = template.units.into_iter();
     let new = NewTenant {
+        units: units.map(|unit| NewUnit { code: unit.code, parent: unit.parent, name: unit.name, kind: unit.kind }).collect(),
         code: create.code,
         name: create.name,
         name_en: create.name_en,
@@ -72,7 +99,8 @@ pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
         auditadmin: officer(officers.auditadmin, OFFICERS[2], "审计管理员"),
     };
     let tenant = onboard(config, &new).await?;
-    println!("{} {} is on the platform as number {}, at host {}.", tenant.code, tenant.name, tenant.number, tenant.host);
+    let version = template.version;
+    println!("{} {} is on the platform as number {}, at host {}, from {version}.", tenant.code, tenant.name, tenant.number, tenant.host);
     let shown = [&new.sysadmin, &new.secadmin, &new.auditadmin].into_iter().zip(generated).filter(|(_, generated)| *generated);
     for (officer, _) in shown {
         println!("  {}  {}  first password {}", officer.login, officer.name, officer.password.expose_secret());
@@ -95,7 +123,28 @@ fn first_password() -> SecretString {
     SecretString::from(format!("Dt-{}", &secrets::password().expose_secret()[..24]))
 }
 
+fn template(file: Option<&Path>) -> Result<Template, Failure> {
+    let Some(file) = file else { return Ok(toml::from_str(STANDARD)?) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
 fn read(file: &Path) -> Result<Officers, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_template_has_parents_before_children() {
+        let template = template(None).expect("valid");
+        let mut known = vec![String::new()];
+        for unit in template.units {
+            assert!(known.contains(&unit.parent), "{}", unit.code);
+            known.push(unit.code);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use drumtower_proto::identity::{
 use drumtower_runtime::{Config, Failure, Parts, log::consume, migrate, server};
 use tonic::service::Routes;
 
-pub use tenant::onboard::{NewTenant, Officer, onboard};
+pub use tenant::onboard::{NewTenant, NewUnit, Officer, onboard};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service =

@@ -74,7 +74,8 @@ create table request_key (
   at timestamptz not null,
   primary key (tenant_id, principal, key)
 );
-comment on table request_key is 'Idempotency keys with the answers they were given; written in the transaction of the effect.';
+comment on table request_key is 'Idempotency keys with the answers they were given; written in the transaction of the effect. swept: tenant_id, at';
+create index request_key_at on request_key (at, tenant_id);
 
 create table lease (
   name text not null primary key,

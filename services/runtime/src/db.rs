@@ -215,8 +215,7 @@ impl TenantTx {
 
     #[tracing::instrument(name = "db.commit", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"))]
     async fn finish(mut self, answer: &[u8]) -> Result<(), Fault> {
-        self.write_key(answer).await?;
-        self.write_events().await?;
+        self.write_key_and_events(answer).await?;
         if Instant::now() >= self.deadline {
             return Err(unavailable().into());
         }
@@ -241,50 +240,36 @@ impl TenantTx {
         }
     }
 
-    /// Another attempt that committed the same key first makes this one void.
-    async fn write_key(&mut self, answer: &[u8]) -> Result<(), Fault> {
-        let Some(key) = self.key.take() else { return Ok(()) };
-        let answer = self.kek.of_tenant(self.tenant, ANSWERS)?.seal_bytes(place_of_answer(&key.key), answer)?;
-        let (tenant, principal, now) = (self.tenant, self.principal.clone(), self.now);
-        let written = sqlx::query(
-            "insert into request_key (tenant_id, principal, key, hash, answer, at) values ($1, $2, $3, $4, $5, $6)
-             on conflict (tenant_id, principal, key) do nothing",
-        )
-        .bind(tenant)
-        .bind(principal)
-        .bind(key.key)
-        .bind(key.hash.as_slice())
-        .bind(answer)
-        .bind(now.to_sqlx())
-        .execute(self.conn())
-        .await?;
-        if written.rows_affected() == 0 { Err(Fault::Repeated) } else { Ok(()) }
-    }
-
-    async fn write_events(&mut self) -> Result<(), Fault> {
-        if self.events.is_empty() {
+    /// Key and events in one statement. Another attempt that committed the same key first makes this one void.
+    async fn write_key_and_events(&mut self, answer: &[u8]) -> Result<(), Fault> {
+        let key = self.key.take();
+        if key.is_none() && self.events.is_empty() {
             return Ok(());
         }
-        let (tenant, actor, now, traceparent) = (self.tenant, self.actor.clone(), self.now.to_sqlx(), self.traceparent.clone());
-        let mut insert = QueryBuilder::<Postgres>::new(
-            "insert into outbox (tenant_id, id, type, subject, version, payload, actor, at, traceparent, notify) ",
-        );
-        insert.push_values(&self.events, |mut row, event| {
-            row.push_bind(tenant)
-                .push_bind(event.id)
-                .push_bind(event.kind.as_ref())
-                .push_bind(event.subject.clone())
-                .push_bind(event.version)
-                .push_bind(event.payload.clone())
-                .push_bind(actor.clone())
-                .push_bind(event.at.map_or(now, |at| at.to_sqlx()))
-                .push_bind(traceparent.clone())
-                .push_bind(event.notify_text());
+        let mut statement = QueryBuilder::<Postgres>::new("");
+        if !self.events.is_empty() {
+            statement.push(if key.is_some() { "with events as (" } else { "" });
+            self.push_events(&mut statement);
+            statement.push(if key.is_some() { ") " } else { "" });
+        }
+        if let Some(key) = &key {
+            let answer = self.kek.of_tenant(self.tenant, ANSWERS)?.seal_bytes(place_of_answer(&key.key), answer)?;
+            statement.push("insert into request_key (tenant_id, principal, key, hash, answer, at) values (").push_bind(self.tenant);
+            statement.push(", ").push_bind(self.principal.clone()).push(", ").push_bind(key.key.clone());
+            statement.push(", ").push_bind(key.hash.to_vec()).push(", ").push_bind(answer);
+            statement.push(", ").push_bind(self.now.to_sqlx()).push(") on conflict (tenant_id, principal, key) do nothing");
+        }
+        let written = statement.build().execute(self.conn()).await?;
+        if key.is_some() && written.rows_affected() == 0 { Err(Fault::Repeated) } else { Ok(()) }
+    }
+
+    fn push_events(&self, statement: &mut QueryBuilder<Postgres>) {
+        statement.push("insert into outbox (tenant_id, id, type, subject, version, payload, actor, at, traceparent, notify) ");
+        statement.push_values(&self.events, |mut row, event| {
+            row.push_bind(self.tenant).push_bind(event.id).push_bind(event.kind.clone().into_owned()).push_bind(event.subject.clone());
+            row.push_bind(event.version).push_bind(event.payload.clone()).push_bind(self.actor.clone());
+            row.push_bind(event.at.unwrap_or(self.now).to_sqlx()).push_bind(self.traceparent.clone()).push_bind(event.notify_text());
         });
-        let statement = insert.build();
-        let conn = self.conn.as_mut().expect("the connection is taken only when the transaction ends");
-        statement.execute(&mut **conn).await?;
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 pub mod fault;
 pub mod guard;
+pub mod housekeeping;
 pub mod log;
 pub mod mask;
 pub mod migrate;

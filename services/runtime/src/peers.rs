@@ -79,6 +79,11 @@ impl Peers {
         self.token(service, peer)
     }
 
+    /// Signs bytes with this service's own key.
+    pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+        self.0.signer.raw(bytes)
+    }
+
     fn token(&self, service: &str, peer: &Peer) -> Result<MetadataValue<Ascii>, Fault> {
         let now = self.0.clock.now();
         if let Some(made) = peer.token.load().as_deref()

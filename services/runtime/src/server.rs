@@ -21,7 +21,8 @@ use crate::{
     db::Db,
     fault::Fault,
     guard::{Guard, guard},
-    log::{Log, sequence},
+    housekeeping::keep_house,
+    log::{Log, sequence, sign_heads},
     peers::Peers,
     redis::{Bell, Redis},
     revocation::Revocations,
@@ -148,6 +149,8 @@ impl Parts {
     /// Serves on a bound address until `stop`.
     pub async fn serve_on(self, incoming: TcpIncoming, routes: Routes, stop: impl Future<Output = ()> + Send) -> Result<(), Failure> {
         tokio::spawn(sequence(self.db.clone(), self.clock.clone()));
+        tokio::spawn(keep_house(self.db.clone(), self.clock.clone()));
+        tokio::spawn(sign_heads(self.db.clone(), self.peers.clone(), self.clock.clone()));
         tokio::spawn(self.revocations.clone().run(self.db.clone(), self.peers.clone(), self.clock.clone()));
         if self.name != "identity" {
             tokio::spawn(self.clone().keep_people_keys());

@@ -77,7 +77,7 @@ impl District {
         });
         let Tenant { code, name, name_en, host } = &self.tenant;
         let (code, name, name_en, host) = (code.clone(), name.clone(), name_en.clone(), host.clone());
-        NewTenant { code, name, name_en, host, sysadmin, secadmin, auditadmin }
+        NewTenant { code, name, name_en, host, units: Vec::new(), sysadmin, secadmin, auditadmin }
     }
 
     /// Names of the roles of a login, Chinese.

@@ -72,6 +72,7 @@ impl Roles {
         let log = self.log(role);
         let mut command = Command::new(&self.program);
         command
+            .envs(crate::role::MEMORY)
             .args(["serve", role, "--with-parent", "--config"])
             .arg(&self.settings)
             // It is for `up` alone; as a setting it would be an unknown one.

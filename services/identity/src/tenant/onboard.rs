@@ -1,8 +1,11 @@
-//! Onboarding a district: its row, and its three officers. Done twice it changes nothing.
+//! Onboarding a district: its row, the units of its template, and its three officers. Done twice it changes nothing.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use drumtower_proto::{identity::Tenant, options::Role};
+use drumtower_proto::{
+    identity::{Tenant, unit::Kind},
+    options::Role,
+};
 use drumtower_runtime::{
     Call, Clock, Config, Db, Failure, Fault,
     log::NewEvent,
@@ -14,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::store;
-use crate::{assignment, session::password, user};
+use crate::{assignment, session::password, unit, user};
 
 /// A district to onboard.
 #[derive(Debug, Clone)]
@@ -27,12 +30,27 @@ pub struct NewTenant {
     pub name_en: String,
     /// Host name that leads to it.
     pub host: String,
+    /// Units it begins with, parents before children.
+    pub units: Vec<NewUnit>,
     /// System administrator.
     pub sysadmin: Officer,
     /// Security administrator.
     pub secadmin: Officer,
     /// Audit administrator.
     pub auditadmin: Officer,
+}
+
+/// A unit of the template.
+#[derive(Debug, Clone)]
+pub struct NewUnit {
+    /// Short code.
+    pub code: String,
+    /// Code of the unit above; empty for the root.
+    pub parent: String,
+    /// Name.
+    pub name: String,
+    /// What it is, as the contract names it.
+    pub kind: String,
 }
 
 /// One of the three officers, with a first password.
@@ -54,10 +72,33 @@ pub async fn onboard(config: &Config, new: &NewTenant) -> Result<Tenant, Failure
     store::insert(&db, &new.code, &new.name, &new.name_en, &new.host, clock.now()).await?;
     let row = store::by_code_or_host(&db, &new.code, "").await?.ok_or("the district was not created")?;
     let call = Call::of_service("identity", row.number, clock.now(), Duration::from_secs(30));
+    add_units(&db, &call, &new.units).await.map_err(failure)?;
     for (officer, role) in [(&new.sysadmin, Role::Sysadmin), (&new.secadmin, Role::Secadmin), (&new.auditadmin, Role::Auditadmin)] {
         add_officer(&db, &sealers, &call, officer, role).await.map_err(failure)?;
     }
     Ok(row.into())
+}
+
+/// The units of the template, in one transaction; a district that has units keeps them as they are.
+async fn add_units(db: &Db, call: &Call, units: &[NewUnit]) -> Result<(), Fault> {
+    let mut tx = db.write(call).await?;
+    if units.is_empty() || !unit::store::edges(&mut tx).await?.is_empty() {
+        return Ok(());
+    }
+    let mut ids: HashMap<&str, Uuid> = HashMap::new();
+    for new in units {
+        let kind = Kind::from_str_name(&new.kind).filter(|kind| *kind != Kind::Unspecified);
+        let kind = kind.ok_or_else(|| Fault::broken(format!("unit {}: {} is not a kind of unit", new.code, new.kind)))?;
+        let parent = ids.get(new.parent.as_str()).copied();
+        if parent.is_none() && !new.parent.is_empty() {
+            return Err(Fault::broken(format!("unit {}: its parent {} does not come before it", new.code, new.parent)));
+        }
+        let id = Uuid::now_v7();
+        unit::store::insert(&mut tx, id, parent, &new.code, &new.name, kind as i32).await?;
+        tx.emit(NewEvent::new("unit.created", id, 1).facts(serde_json::json!({ "code": new.code })));
+        ids.insert(&new.code, id);
+    }
+    tx.done().await
 }
 
 /// One transaction an officer: the person with the role, or nothing when the login is there.

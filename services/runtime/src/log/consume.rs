@@ -24,6 +24,8 @@ use crate::{
 /// Attempts at one event before it is set aside.
 const ATTEMPTS: u32 = 8;
 const BATCH: i32 = 100;
+/// How long to wait for what rings in the same moment.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// What a service does with another service's events.
 pub trait Consumer: Send + Sync + 'static {
@@ -56,7 +58,8 @@ pub async fn consume<C: Consumer>(consumer: C, db: Db, peers: Peers, clock: Cloc
     }
 }
 
-/// One batch of one district; whether there may be more.
+/// One batch of one district; whether there may be more. All of it in one transaction; only if that fails, event by event, so that the
+/// one at fault is found.
 async fn batch<C: Consumer>(
     consumer: &C,
     db: &Db,
@@ -69,9 +72,11 @@ async fn batch<C: Consumer>(
     let after = cursor(db, &call, consumer.name()).await?;
     let events = reader.read(&call, after).await?;
     let full = events.len() == BATCH as usize;
+    if events.is_empty() || many(consumer, db, tenant, clock, &events).await.is_ok() {
+        return Ok(full);
+    }
     for event in events {
-        let span = telemetry::span_of_event(consumer.name(), &event, tenant);
-        let taken = one(consumer, db, tenant, clock, &event).instrument(span).await;
+        let taken = many(consumer, db, tenant, clock, std::slice::from_ref(&event)).await;
         let Err(error) = taken else {
             failed.remove(&tenant);
             continue;
@@ -87,15 +92,18 @@ async fn batch<C: Consumer>(
     Ok(full)
 }
 
-/// Effect and cursor in one transaction. The cursor moves only from the number before, so that a second runner changes nothing.
-async fn one<C: Consumer>(consumer: &C, db: &Db, tenant: i32, clock: &Clock, event: &Event) -> Result<(), Fault> {
-    let mut call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
-    call.traceparent = telemetry::current_traceparent().unwrap_or_else(|| event.traceparent.clone());
+/// Effects and cursor in one transaction. The cursor moves only from the number before, so that a second runner changes nothing.
+async fn many<C: Consumer>(consumer: &C, db: &Db, tenant: i32, clock: &Clock, events: &[Event]) -> Result<(), Fault> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+    let call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
     let mut tx = db.write(&call).await?;
-    if !advance(&mut tx, consumer.name(), event.seq).await? {
+    if !advance(&mut tx, consumer.name(), first.seq, last.seq).await? {
         return Ok(());
     }
-    consumer.take(&mut tx, event).await?;
+    for event in events {
+        let span = telemetry::span_of_event(consumer.name(), event, tenant);
+        consumer.take(&mut tx, event).instrument(span).await?;
+    }
     tx.done().await
 }
 
@@ -103,7 +111,7 @@ async fn set_aside<C: Consumer>(consumer: &C, db: &Db, tenant: i32, clock: &Cloc
     tracing::error!(consumer = consumer.name(), tenant, seq = event.seq, error = ?error, "an event is set aside");
     let call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
     let mut tx = db.write(&call).await?;
-    if !advance(&mut tx, consumer.name(), event.seq).await? {
+    if !advance(&mut tx, consumer.name(), event.seq, event.seq).await? {
         return Ok(());
     }
     sqlx::query("insert into dead_letter (tenant_id, consumer, seq, event_id, error) values ($1, $2, $3, $4, $5) on conflict do nothing")
@@ -127,20 +135,22 @@ async fn cursor(db: &Db, call: &Call, consumer: &str) -> Result<i64, Fault> {
     Ok(seq.map_or(0, |(seq,)| seq))
 }
 
-/// Moves the cursor to `seq` if it stands right before it.
-async fn advance(tx: &mut TenantTx, consumer: &str, seq: i64) -> Result<bool, Fault> {
-    let moved = sqlx::query("update cursor set seq = $3 where tenant_id = $1 and consumer = $2 and seq = $3 - 1")
+/// Moves the cursor to `last` if it stands right before `first`.
+async fn advance(tx: &mut TenantTx, consumer: &str, first: i64, last: i64) -> Result<bool, Fault> {
+    let moved = sqlx::query("update cursor set seq = $4 where tenant_id = $1 and consumer = $2 and seq = $3 - 1")
         .bind(tx.tenant())
         .bind(consumer)
-        .bind(seq)
+        .bind(first)
+        .bind(last)
         .execute(tx.conn())
         .await?;
-    if moved.rows_affected() == 1 || seq != 1 {
+    if moved.rows_affected() == 1 || first != 1 {
         return Ok(moved.rows_affected() == 1);
     }
-    let begun = sqlx::query("insert into cursor (tenant_id, consumer, seq) values ($1, $2, 1) on conflict do nothing")
+    let begun = sqlx::query("insert into cursor (tenant_id, consumer, seq) values ($1, $2, $3) on conflict do nothing")
         .bind(tx.tenant())
         .bind(consumer)
+        .bind(last)
         .execute(tx.conn())
         .await?;
     Ok(begun.rows_affected() == 1)
@@ -248,6 +258,7 @@ impl Reader {
             && rung.topic == self.topic
         {
             tenants.insert(rung.tenant);
+            self.gather(&mut tenants).await;
         }
         if self.asked.is_none_or(|asked| asked.elapsed() >= Duration::from_secs(1)) {
             self.asked = Some(Instant::now());
@@ -257,6 +268,16 @@ impl Reader {
             tenants.extend(found.unwrap_or_default());
         }
         tenants
+    }
+
+    /// What rings in the same moment is taken together: fewer, fuller transactions.
+    async fn gather(&mut self, tenants: &mut BTreeSet<i32>) {
+        tokio::time::sleep(GATHER).await;
+        while let Ok(more) = self.bell.try_recv() {
+            if more.topic == self.topic {
+                tenants.insert(more.tenant);
+            }
+        }
     }
 
     /// All heads the first time, afterwards those that moved within the last ten seconds.

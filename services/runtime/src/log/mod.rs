@@ -3,6 +3,7 @@
 
 mod chain;
 mod consume;
+mod heads;
 mod sequence;
 mod serve;
 mod verify;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 pub use chain::{Link, hash};
 pub use consume::{Consumer, Follow, consume, follow};
+pub use heads::sign_heads;
 pub use sequence::sequence;
 pub use serve::Log;
 pub use verify::{Verdict, verify};
