@@ -31,7 +31,8 @@ static GCRA: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Requests taken of Redis at a time; what is not used within a second is given up.
+/// Requests taken of Redis at a time, at most, and never more than an eighth of what a second allows; what is not used within a second
+/// is given up.
 const AHEAD: i64 = 8;
 
 /// Quotas.
@@ -61,12 +62,15 @@ impl Quota {
         }
         let keys = [format!("{{{tenant}}}:gateway:quota:tenant"), format!("{{{tenant}}}:gateway:quota:{who}")];
         let paces = [pace(self.tenant_rate), pace(self.user_rate)];
-        match self.ask(&keys, &paces, AHEAD).await {
+        let ahead = (i64::from(self.user_rate) / 8).clamp(1, AHEAD);
+        match self.ask(&keys, &paces, ahead).await {
             None => self.take_locally(&keys, &paces),
+            Some(Ok(())) if ahead == 1 => Ok(()),
             Some(Ok(())) => {
-                self.ahead.insert((tenant, who.to_owned()), std::sync::Arc::new(AtomicI64::new(AHEAD - 1)));
+                self.ahead.insert((tenant, who.to_owned()), std::sync::Arc::new(AtomicI64::new(ahead - 1)));
                 Ok(())
             }
+            Some(Err(refusal)) if ahead == 1 => Err(refusal),
             // Near the limit every request is asked for by itself.
             Some(Err(_)) => self.ask(&keys, &paces, 1).await.unwrap_or_else(|| self.take_locally(&keys, &paces)),
         }

@@ -161,8 +161,10 @@ impl Parts {
             .layer(axum::middleware::from_fn_with_state(self.guard(), guard));
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        let reflection = tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-        let open = Routes::new(health_service).add_service(reflection).into_axum_router();
+        // Many clients still ask by the older name.
+        let describe = || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+        let open = Routes::new(health_service).add_service(describe().build_v1()?).add_service(describe().build_v1alpha()?);
+        let open = open.into_axum_router();
         let stopped = Arc::new(tokio::sync::Notify::new());
         let server = tonic::transport::Server::builder()
             .max_concurrent_streams(256)

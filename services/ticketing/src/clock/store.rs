@@ -1,46 +1,28 @@
 //! Questions to the table of clocks.
 
 use drumtower_runtime::TenantTx;
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::rules::{Clock, Name};
 
-#[derive(Debug, sqlx::FromRow)]
-struct Row {
-    name: String,
-    round: i32,
-    started_at: jiff_sqlx::Timestamp,
-    due_at: jiff_sqlx::Timestamp,
-    provisional: bool,
-    stopped_at: Option<jiff_sqlx::Timestamp>,
-    breached_at: Option<jiff_sqlx::Timestamp>,
-}
+/// A clock as a request's answer lists it: name, round, started, due, provisional, stopped, breached; times in microseconds.
+pub type Listed = (String, i32, i64, i64, bool, Option<i64>, Option<i64>);
 
-/// Clocks of a request, in the order they started.
-#[tracing::instrument(name = "db.clock.of_ticket", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn of_ticket(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Clock>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select name, round, started_at, due_at, provisional, stopped_at, breached_at from clock
-         where tenant_id = $1 and ticket_id = $2 order by started_at, name, round",
-    )
-    .bind(tx.tenant())
-    .bind(ticket)
-    .fetch_all(tx.conn())
-    .await?;
-    let clocks = rows.into_iter().filter_map(|row| {
-        Some(Clock {
-            name: Name::read(&row.name)?,
-            round: row.round,
-            started_at: row.started_at.to_jiff(),
-            due_at: row.due_at.to_jiff(),
-            provisional: row.provisional,
-            stopped_at: row.stopped_at.map(|at| at.to_jiff()),
-            breached_at: row.breached_at.map(|at| at.to_jiff()),
-        })
-    });
-    Ok(clocks.collect())
+/// A clock from its listing; `None` when it is not one of ours.
+pub fn listed((name, round, started, due, provisional, stopped, breached): Listed) -> Option<Clock> {
+    let time = |micros: i64| Timestamp::from_microsecond(micros).ok();
+    Some(Clock {
+        name: Name::read(&name)?,
+        round,
+        started_at: time(started)?,
+        due_at: time(due)?,
+        provisional,
+        stopped_at: stopped.and_then(time),
+        breached_at: breached.and_then(time),
+    })
 }
 
 /// Clocks of some requests, as they now are; a started clock keeps its beginning and its due time.

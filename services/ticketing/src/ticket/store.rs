@@ -118,53 +118,57 @@ impl Row {
     }
 }
 
-macro_rules! select_ticket {
-    ($rest:literal) => {
-        concat!(
-            "select id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, building_id, latitude, longitude, ",
-            "place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count, redo_count, arbitrated, ",
-            "danger, imported, refuse_reason, handled_by, unreached, last_callback, urged_at, due_at, version, submitted_at, updated_at ",
-            "from ticket where tenant_id = $1 and id = $2",
-            $rest
-        )
-    };
+/// A request with its parts, clocks and arrivals in one answer: each round trip costs more than the reading.
+#[derive(Debug, sqlx::FromRow)]
+struct Whole {
+    #[sqlx(flatten)]
+    row: Row,
+    parts: Option<String>,
+    clocks: Option<String>,
+    arrived: Vec<Uuid>,
 }
+
+/// Everything of one request.
+const WHOLE: &str =
+    "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id,
+               t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, t.result_text,
+               t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached,
+               t.last_callback, t.urged_at, t.due_at, t.version, t.submitted_at, t.updated_at,
+               (select json_agg(json_build_array(a.unit_id, a.kind, a.state, a.handler_id) order by a.kind, a.unit_id)::text
+                from assignment a where a.tenant_id = $1 and a.ticket_id = $2) as parts,
+               (select json_agg(json_build_array(c.name, c.round, (extract(epoch from c.started_at) * 1000000)::int8,
+                    (extract(epoch from c.due_at) * 1000000)::int8, c.provisional, (extract(epoch from c.stopped_at) * 1000000)::int8,
+                    (extract(epoch from c.breached_at) * 1000000)::int8) order by c.started_at, c.name, c.round)::text
+                from clock c where c.tenant_id = $1 and c.ticket_id = $2) as clocks,
+               array(select i.user_id from check_in i where i.tenant_id = $1 and i.ticket_id = $2 order by i.at, i.user_id) as arrived
+             from ticket t where t.tenant_id = $1 and t.id = $2";
 
 /// A request as it stands.
-pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
-    let row = row(tx, id, select_ticket!("")).await?.ok_or_else(|| Refusal::not_found("ticket"))?;
-    whole(tx, row).await
-}
-
-/// A request as it stands, locked until the transaction ends.
-pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
-    let row = row(tx, id, select_ticket!(" for update")).await?.ok_or_else(|| Refusal::not_found("ticket"))?;
-    whole(tx, row).await
-}
-
 #[tracing::instrument(name = "db.ticket.by_id", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn row(tx: &mut TenantTx, id: Uuid, statement: &'static str) -> sqlx::Result<Option<Row>> {
-    sqlx::query_as(statement).bind(tx.tenant()).bind(id).fetch_optional(tx.conn()).await
+pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
+    let found: Option<Whole> = sqlx::query_as(WHOLE).bind(tx.tenant()).bind(id).fetch_optional(tx.conn()).await?;
+    let found = found.ok_or_else(|| Refusal::not_found("ticket"))?;
+    let parts: Vec<(Uuid, i16, i16, Option<Uuid>)> = list(found.parts)?;
+    let clocks: Vec<clock::store::Listed> = list(found.clocks)?;
+    let clocks = clocks.into_iter().filter_map(clock::store::listed).collect();
+    Ok(found.row.split(parts.into_iter().map(part).collect(), clocks, found.arrived))
 }
 
-async fn whole(tx: &mut TenantTx, row: Row) -> Result<(Matter, Ticket), Fault> {
-    let id = row.id;
-    let assignments = assignments(tx, id).await?;
-    let clocks = clock::store::of_ticket(tx, id).await?;
-    let checked_in = checked_in(tx, id).await?;
-    Ok(row.split(assignments, clocks, checked_in))
+/// A request as it stands, locked until the transaction ends. Locked first and read then: what a waiting reader gets beside the row
+/// must not be older than the row.
+pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
+    let there: Option<(i64,)> = sqlx::query_as("select version from ticket where tenant_id = $1 and id = $2 for update")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    there.ok_or_else(|| Refusal::not_found("ticket"))?;
+    by_id(tx, id).await
 }
 
-#[tracing::instrument(name = "db.ticket.assignments", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn assignments(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Assignment>> {
-    let rows: Vec<(Uuid, i16, i16, Option<Uuid>)> = sqlx::query_as(
-        "select unit_id, kind, state, handler_id from assignment where tenant_id = $1 and ticket_id = $2 order by kind, unit_id",
-    )
-    .bind(tx.tenant())
-    .bind(ticket)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(part).collect())
+fn list<T: serde::de::DeserializeOwned>(json: Option<String>) -> Result<Vec<T>, Fault> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|error| Fault::broken(error.to_string()))
 }
 
 fn part((unit, kind, state, handler): (Uuid, i16, i16, Option<Uuid>)) -> Assignment {
@@ -174,16 +178,6 @@ fn part((unit, kind, state, handler): (Uuid, i16, i16, Option<Uuid>)) -> Assignm
         state: assignment::State::try_from(i32::from(state)).unwrap_or_default(),
         handler,
     }
-}
-
-#[tracing::instrument(name = "db.ticket.checked_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn checked_in(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<Vec<Uuid>> {
-    let rows: Vec<(Uuid,)> = sqlx::query_as("select user_id from check_in where tenant_id = $1 and ticket_id = $2 order by at, user_id")
-        .bind(tx.tenant())
-        .bind(ticket)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows.into_iter().map(|(user,)| user).collect())
 }
 
 /// One event of a request as stored.
