@@ -286,7 +286,35 @@ async fn nothing_of_another_district_is_seen_or_changed() {
             problems.push(format!("{table} of the other district changed"));
         }
     }
+    problems.extend(leaks().await);
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// Places beside the answers where something of a district might show: log lines, names of keys in Redis, events.
+async fn leaks() -> Vec<String> {
+    let world = world();
+    let mut found = Vec::new();
+    for log in drumtower_tests::sources::files(&world.dir, ".log") {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        for personal in [CANARY, "19900007777", "Drumtower-2026!"] {
+            if text.contains(personal) {
+                found.push(format!("{}: says {personal}", log.display()));
+            }
+        }
+    }
+    let redis = drumtower_runtime::redis::Redis::connect(world.config.redis.as_deref()).expect("a client");
+    let keys = redis.keys().await.expect("Redis answers");
+    found.extend(keys.into_iter().filter(|key| key.contains(CANARY) || !key.starts_with('{')).map(|key| format!("Redis: key {key}")));
+    let mut admin = world.admin().await;
+    for service in drumtower_runtime::config::SERVICES {
+        let text = format!("select count(*) from {service}.log where payload like $1 or notify like $1 or subject like $1");
+        let (count,): (i64,) =
+            sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(format!("%{CANARY}%")).fetch_one(&mut admin).await.expect("asked");
+        if count > 0 {
+            found.push(format!("{service}: {count} events carry a district's texts"));
+        }
+    }
+    found
 }
 
 #[tokio::test]
@@ -358,6 +386,24 @@ async fn somebody_without_a_role_may_do_nothing_that_asks_for_one() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    // Each denial is a fact that the audit administrator finds.
+    for service in drumtower_runtime::config::SERVICES {
+        let text = format!(
+            "select (select count(*) from {service}.log where type = 'access.denied' and subject = $1)
+            + (select count(*) from {service}.outbox where type = 'access.denied' and subject = $1)"
+        );
+        let mut denied: i64 = 0;
+        for _ in 0..50 {
+            let person = nobody.me["id"].as_str().unwrap_or_default();
+            (denied,) =
+                sqlx::query_as(sqlx::AssertSqlSafe(text.clone())).bind(person).fetch_one(&mut world.admin().await).await.expect("asked");
+            if denied > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(denied > 0, "{service} kept no denial");
+    }
 }
 
 #[tokio::test]

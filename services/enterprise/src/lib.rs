@@ -20,8 +20,13 @@ use tonic::service::Routes;
 const MAX_REQUEST: usize = 12 * 1024 * 1024;
 
 /// The service's schema.
-pub const SCHEMA: migrate::Service =
-    migrate::Service { name: "enterprise", migrations: &[("0002_enterprise", include_str!("../migrations/0002_enterprise.sql"))] };
+pub const SCHEMA: migrate::Service = migrate::Service {
+    name: "enterprise",
+    migrations: &[
+        ("0002_enterprise", include_str!("../migrations/0002_enterprise.sql")),
+        ("0003_former_names", include_str!("../migrations/0003_former_names.sql")),
+    ],
+};
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {

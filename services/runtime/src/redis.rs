@@ -108,6 +108,11 @@ impl Redis {
         self.run(&::redis::cmd("PING")).await
     }
 
+    /// The names of all keys, for tests and operators.
+    pub async fn keys(&self) -> Option<Vec<String>> {
+        self.run(::redis::cmd("KEYS").arg("*")).await
+    }
+
     /// Empties it, for tests and operators: nothing is lost but time.
     pub async fn flush(&self) -> Option<String> {
         self.run(&::redis::cmd("FLUSHALL")).await

@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    code, rules,
-    store::{self, Written},
+    code,
+    rules::{self, Company},
+    store,
 };
 use crate::{day, import};
 
@@ -32,23 +33,24 @@ impl Enterprises {
         let (call, ask) = Call::take(request)?;
         let (credit_code, code_state) = rules::credit_code(&ask.credit_code, ask.code_state())?;
         let status = if ask.status() == Standing::Unspecified { Standing::Operating } else { ask.status() };
-        let written = Written {
+        let company = Company {
             id: Uuid::now_v7(),
             credit_code,
             code_state: code_state as i32,
-            name: ask.name.trim().to_owned(),
-            short_name: ask.short_name.trim().to_owned(),
+            name: rules::name("name", &ask.name)?,
+            short_name: rules::short_name("short_name", &ask.short_name)?,
             kind: ask.kind,
             status: status as i32,
             industry: ask.industry,
             capital_wan: ask.capital_wan,
             established_on: day::read("established_on", &ask.established_on)?,
+            former: String::new(),
             version: 1,
         };
         let mut tx = self.db.write(&call).await?;
-        store::write(&mut tx, std::slice::from_ref(&written)).await?;
-        let row = store::by_id(&mut tx, written.id).await?.ok_or_else(|| Fault::broken("the company just written is not there"))?;
-        tx.emit(NewEvent::new("enterprise.created", written.id, 1));
+        store::write(&mut tx, std::slice::from_ref(&company)).await?;
+        let row = store::by_id(&mut tx, company.id).await?.ok_or_else(|| Fault::broken("the company just written is not there"))?;
+        tx.emit(NewEvent::new("enterprise.created", company.id, 1));
         tx.commit(row.into()).await
     }
 
@@ -72,8 +74,8 @@ impl Enterprises {
         if let Some(id) = call::id("enterprise_id", &ask.enterprise_id)? {
             return self.one(&call, id).await;
         }
-        let found = store::by_codes(&mut self.db.read(&call).await?, &[code::normalise(&ask.credit_code)]).await?;
-        let row = found.into_iter().next().ok_or_else(|| Refusal::not_found("enterprise"))?;
+        let code = code::normalise(&ask.credit_code);
+        let row = store::by_code(&mut self.db.read(&call).await?, &code).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
         Ok(Response::new(row.into()))
     }
 
@@ -84,10 +86,13 @@ impl Enterprises {
         let question = format!("enterprises {query}");
         let after: Option<store::After> = page::after(&question, &ask.page_token)?;
         let mut tx = self.db.read(&call).await?;
-        let found = if query.is_empty() {
+        let found = if !query.is_empty() {
+            store::search(&mut tx, &query, &code::normalise(&ask.query), after, size + 1).await?
+        } else if ask.query.trim().is_empty() {
             store::page(&mut tx, after, size + 1).await?
         } else {
-            store::search(&mut tx, &query, &code::normalise(&ask.query), after, size + 1).await?
+            // Brackets and blanks alone stand in no name for comparing: they find nothing, not everything.
+            Vec::new()
         };
         let (found, next_page_token) = page::cut(found, size, &question, store::Found::place);
         Ok(Response::new(ListEnterprisesResponse {
@@ -102,15 +107,11 @@ impl Enterprises {
         let mask = ask.update_mask.map(|mask| mask.paths).unwrap_or_default();
         let id = call::needed_id("enterprise.id", &wanted.id)?;
         let mut tx = self.db.write(&call).await?;
-        store::lock(&mut tx, id).await?;
-        let row = store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
-        if !wanted.etag.is_empty() && wanted.etag != row.version.to_string() {
-            return Err(Refusal::stale(row.version.to_string()).into());
+        let before = store::lock(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
+        if !wanted.etag.is_empty() && wanted.etag != before.version.to_string() {
+            return Err(Refusal::stale(before.version.to_string()).into());
         }
-        let before = Written::from(row);
-        let after = masked(before.clone(), &wanted, &mask)?;
-        let changes = store::differences(&before, &after);
-        if !changes.is_empty() {
+        if let Some((after, changes)) = before.becomes(rules::masked(before.clone(), &wanted, &mask)?) {
             store::write(&mut tx, std::slice::from_ref(&after)).await?;
             store::write_changes(&mut tx, &call.actor_name(), &changes).await?;
             let fields: Vec<&str> = changes.iter().map(|changed| changed.field).collect();
@@ -122,50 +123,14 @@ impl Enterprises {
 
     async fn import(&self, request: Request<ImportEnterprisesRequest>) -> Result<Response<ImportEnterprisesResponse>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let table = import::read::table(&ask.csv)?;
+        let table = import::rules::table(&ask.csv)?;
         let mut tx = self.db.write(&call).await?;
-        let answer = import::save::companies(&mut tx, &table, &call.actor_name(), ask.preview).await?;
+        let answer = import::api::enterprises(&mut tx, &table, &call.actor_name(), ask.preview).await?;
         if ask.preview {
             return Ok(Response::new(answer));
         }
         tx.commit(answer).await
     }
-}
-
-/// A company with the fields of a mask taken from what is wanted.
-fn masked(mut company: Written, wanted: &Enterprise, mask: &[String]) -> Result<Written, Refusal> {
-    if mask.is_empty() {
-        return Err(Refusal::invalid("update_mask", "REQUIRED", "请指明要修改的字段", "say which fields change"));
-    }
-    for field in mask {
-        match field.as_str() {
-            "name" if wanted.name.trim().chars().count() < 2 => {
-                return Err(Refusal::invalid("enterprise.name", "TOO_SHORT", "名称至少 2 个字", "must have at least 2 characters"));
-            }
-            "name" => wanted.name.trim().clone_into(&mut company.name),
-            "short_name" => wanted.short_name.trim().clone_into(&mut company.short_name),
-            "status" if Standing::try_from(wanted.status).is_ok_and(|status| status != Standing::Unspecified) => {
-                company.status = wanted.status
-            }
-            "status" => return Err(Refusal::invalid("enterprise.status", "UNKNOWN_VALUE", "未知登记状态", "is not a standing")),
-            "industry" => wanted.industry.clone_into(&mut company.industry),
-            "capital_wan" if !(0.0..=1e9).contains(&wanted.capital_wan) => {
-                return Err(Refusal::invalid("enterprise.capital_wan", "OUT_OF_BOUNDS", "注册资本超出范围", "must be 0 to 1e9"));
-            }
-            "capital_wan" => company.capital_wan = wanted.capital_wan,
-            "established_on" => company.established_on = day::read("enterprise.established_on", &wanted.established_on)?,
-            _ => {
-                return Err(Refusal::invalid(
-                    "update_mask",
-                    "UNKNOWN_FIELD",
-                    format!("不能修改 {field}"),
-                    format!("{field} cannot be changed"),
-                ));
-            }
-        }
-    }
-    company.version += 1;
-    Ok(company)
 }
 
 #[tonic::async_trait]

@@ -29,7 +29,7 @@ const IDENTITY_WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5,
 pub fn normalise(text: &str) -> String {
     text.chars()
         .map(half_width)
-        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '-' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}'))
+        .filter(|letter| !letter.is_whitespace() && !is_mark(*letter) && !matches!(letter, '-' | '\u{2010}'..='\u{2015}'))
         .flat_map(char::to_uppercase)
         .collect()
 }
@@ -43,14 +43,26 @@ pub fn half_width(letter: char) -> char {
     }
 }
 
+/// A mark that nobody sees: it comes along with copied text.
+pub fn is_mark(letter: char) -> bool {
+    matches!(letter, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}')
+}
+
 /// What a normalised code is.
 pub fn verdict(code: &str) -> Verdict {
-    if looks_rounded(code) {
+    if is_number(code) {
         return Verdict::Rounded;
     }
-    if is_identity_number(code) {
+    let verdict = digits(code);
+    // Companies' codes begin with 9, and so do identity numbers of foreign residents: there the code's own digits decide.
+    if is_identity_number(code) && !(verdict == Verdict::Ok && code.starts_with('9')) {
         return Verdict::Identity;
     }
+    if matches!(verdict, Verdict::Check | Verdict::Organisation) && ends_rounded(code) { Verdict::Rounded } else { verdict }
+}
+
+/// What its digits say of a code.
+fn digits(code: &str) -> Verdict {
     let values: Option<Vec<u32>> = code.bytes().map(value).collect();
     let Some(values) = values.filter(|values| values.len() == 18) else { return Verdict::Format };
     if !code.as_bytes()[2..8].iter().all(u8::is_ascii_digit) {
@@ -95,9 +107,17 @@ fn is_identity_number(code: &str) -> bool {
     bytes[17] == b"10X98765432"[(sum % 11) as usize]
 }
 
-/// 9.13502E+17, or digits that end in the zeros of a rounded number.
-fn looks_rounded(code: &str) -> bool {
-    code.contains("E+") || (code.contains('.') && code.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+/// 9.13502E+17, or 913502000728319549.0: a cell that a spreadsheet took for a number. A code has 18 places and may hold one E.
+fn is_number(code: &str) -> bool {
+    let numeric = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'E' | b',');
+    code.bytes().all(numeric) && code.starts_with(|first: char| first.is_ascii_digit()) && {
+        code.contains(['.', '+', ',']) || (code.contains('E') && code.len() != 18)
+    }
+}
+
+/// A spreadsheet shows only 15 of 18 digits, then zeros.
+fn ends_rounded(code: &str) -> bool {
+    code.ends_with("000") && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -117,20 +137,34 @@ mod tests {
             "91350200776049653A",
             "123502001549897397",
             "12440600MB2C07549J",
+            "914403001922038216",
+            "9144030071526726XG",
+            "91330100716105852F",
+            "91110108551385082Q",
         ];
         for code in good {
             assert_eq!(verdict(code), Verdict::Ok, "{code}");
         }
         assert_eq!(verdict("91350203M0001QAY9B"), Verdict::Check);
         assert_eq!(verdict("91350203M0001QKT19"), Verdict::Check);
-        assert_ne!(verdict("111111111111111111"), Verdict::Ok);
-        assert_ne!(verdict("91310000631137490B"), Verdict::Ok);
+        assert_eq!(verdict("111111111111111111"), Verdict::Organisation);
+        assert!(matches!(verdict("91310000631137490B"), Verdict::Check | Verdict::Organisation));
         assert_eq!(verdict("91310000631137409b"), Verdict::Format);
         assert_eq!(verdict("91310000631137409BX"), Verdict::Format);
-        assert_eq!(verdict("9.13502E+17"), Verdict::Rounded);
         // It holds mod 31: only the organisation code and the identity number's own digit tell.
-        assert_ne!(verdict("362322198709086409"), Verdict::Ok);
+        assert_eq!(digits("362322198709086409"), Verdict::Organisation);
+        assert_eq!(verdict("362322198709086409"), Verdict::Identity);
         assert_eq!(verdict("11010519491231002X"), Verdict::Identity);
+    }
+
+    #[test]
+    fn what_a_spreadsheet_made_of_a_code_is_told() {
+        for number in ["9.13502E+17", "9.13502E17", "9E17", "913502000728319549.0", "913502000728319000", "913,502,000,728,319,549"] {
+            assert_eq!(verdict(&normalise(number)), Verdict::Rounded, "{number}");
+        }
+        for other in ["", "1234", "公司", "E+17", "91350102MAKEF4UK3"] {
+            assert_eq!(verdict(&normalise(other)), Verdict::Format, "{other}");
+        }
     }
 
     #[test]
@@ -139,10 +173,26 @@ mod tests {
         assert_eq!(normalise("O1I"), "O1I");
     }
 
+    /// A code made of 16 places of the alphabet, both digits computed.
+    fn code_of(places: &[usize]) -> String {
+        let mut code = b"91".to_vec();
+        code.extend(places[..6].iter().map(|place| ALPHABET[place % 10]));
+        code.extend(places[6..14].iter().map(|place| ALPHABET[*place]));
+        let organisation = (0..36).map(|value| b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[value]).find(|digit| {
+            let mut own = code[8..].to_vec();
+            own.push(*digit);
+            organisation_holds(&own)
+        });
+        code.push(organisation.expect("some digit holds"));
+        let known = String::from_utf8(code).expect("ASCII");
+        let check = ALPHABET.iter().map(|digit| format!("{known}{}", char::from(*digit))).find(|code| digits(code) == Verdict::Ok);
+        check.expect("some digit holds")
+    }
+
     proptest! {
         #[test]
-        fn a_wrong_place_is_always_caught(place in 0..18usize, letter in 0..31usize) {
-            let code = "91350200MA31E12PXF";
+        fn a_wrong_place_is_always_caught(places in prop::collection::vec(0..31usize, 14), place in 0..18usize, letter in 0..31usize) {
+            let code = code_of(&places);
             let mut bent = code.as_bytes().to_vec();
             bent[place] = ALPHABET[letter];
             let bent = String::from_utf8(bent).expect("ASCII");
@@ -150,12 +200,19 @@ mod tests {
         }
 
         #[test]
-        fn two_places_swapped_are_always_caught(place in 0..17usize) {
-            let code = "91350200MA31E12PXF";
+        fn two_places_swapped_are_always_caught(places in prop::collection::vec(0..31usize, 14), place in 0..17usize) {
+            let code = code_of(&places);
             let mut bent = code.as_bytes().to_vec();
             bent.swap(place, place + 1);
             let bent = String::from_utf8(bent).expect("ASCII");
             prop_assert_eq!(verdict(&bent) == Verdict::Ok, bent == code);
+        }
+
+        #[test]
+        fn any_text_is_judged(text in "\\PC{0,24}") {
+            let code = normalise(&text);
+            prop_assert_eq!(&normalise(&code), &code);
+            verdict(&code);
         }
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use drumtower_proto::enterprise::Enterprise;
-use drumtower_runtime::{TenantTx, clock::to_proto};
-use jiff::civil::Date;
+use drumtower_runtime::{TenantTx, calendar, clock::to_proto};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::rules::{grams, normalise};
+use super::rules::{Changed, Company, grams, normalise, telling};
 use crate::day;
 
 /// A company as stored.
@@ -25,6 +24,7 @@ pub struct Row {
     pub industry: String,
     pub capital_wan: f64,
     pub established_on: Option<jiff_sqlx::Date>,
+    former: String,
     pub version: i64,
     updated_at: jiff_sqlx::Timestamp,
     building_id: Option<Uuid>,
@@ -50,23 +50,7 @@ impl From<Row> for Enterprise {
     }
 }
 
-/// What is written of a company.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Written {
-    pub id: Uuid,
-    pub credit_code: Option<String>,
-    pub code_state: i32,
-    pub name: String,
-    pub short_name: String,
-    pub kind: i32,
-    pub status: i32,
-    pub industry: String,
-    pub capital_wan: f64,
-    pub established_on: Option<Date>,
-    pub version: i64,
-}
-
-impl From<Row> for Written {
+impl From<Row> for Company {
     fn from(row: Row) -> Self {
         Self {
             id: row.id,
@@ -79,6 +63,7 @@ impl From<Row> for Written {
             industry: row.industry,
             capital_wan: row.capital_wan,
             established_on: row.established_on.map(|day| day.to_jiff()),
+            former: row.former,
             version: row.version,
         }
     }
@@ -88,40 +73,80 @@ impl From<Row> for Written {
 pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
-           e.version, e.updated_at,
-           (select p.building_id from presence p where p.tenant_id = $1 and p.enterprise_id = e.id and p.until is null
-            order by (p.kind in (2, 3)) desc, p.since desc, p.id limit 1) as building_id
-         from enterprise e where e.tenant_id = $1 and e.id = $2",
+           e.former, e.version, e.updated_at,
+           (select p.building_id from presence p
+            where p.tenant_id = $1 and p.enterprise_id = e.id and p.since <= $2 and (p.until is null or p.until > $2)
+            order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
+         from enterprise e where e.tenant_id = $1 and e.id = $3",
     )
     .bind(tx.tenant())
+    .bind(today(tx))
     .bind(id)
     .fetch_optional(tx.conn())
     .await
 }
 
-/// Locks a company's row until the transaction ends; whether there is one.
-#[tracing::instrument(name = "db.enterprise.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
-    let row: Option<(i64,)> = sqlx::query_as("select version from enterprise where tenant_id = $1 and id = $2 for update")
-        .bind(tx.tenant())
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(row.is_some())
-}
-
-/// Companies by their codes.
-#[tracing::instrument(name = "db.enterprise.by_codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn by_codes(tx: &mut TenantTx, codes: &[String]) -> sqlx::Result<Vec<Row>> {
+#[tracing::instrument(name = "db.enterprise.by_code", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn by_code(tx: &mut TenantTx, code: &str) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
-           e.version, e.updated_at, null::uuid as building_id
-         from enterprise e where e.tenant_id = $1 and e.credit_code = any($2)",
+           e.former, e.version, e.updated_at,
+           (select p.building_id from presence p
+            where p.tenant_id = $1 and p.enterprise_id = e.id and p.since <= $2 and (p.until is null or p.until > $2)
+            order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
+         from enterprise e where e.tenant_id = $1 and e.credit_code = $3",
+    )
+    .bind(tx.tenant())
+    .bind(today(tx))
+    .bind(code)
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// The record of a company, which nobody else changes until the transaction ends.
+#[tracing::instrument(name = "db.enterprise.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Company>> {
+    let row: Option<Row> = sqlx::query_as(
+        "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
+           e.former, e.version, e.updated_at, null::uuid as building_id
+         from enterprise e where e.tenant_id = $1 and e.id = $2 for update",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(Company::from))
+}
+
+/// The records of companies by their codes, which nobody else changes until the transaction ends. Locked in one order, so that two
+/// imports wait for each other and do not lock each other out.
+#[tracing::instrument(name = "db.enterprise.lock_by_codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock_by_codes(tx: &mut TenantTx, codes: &[String]) -> sqlx::Result<Vec<Company>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
+           e.former, e.version, e.updated_at, null::uuid as building_id
+         from enterprise e where e.tenant_id = $1 and e.credit_code = any($2) order by e.id for update",
     )
     .bind(tx.tenant())
     .bind(codes)
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows.into_iter().map(Company::from).collect())
+}
+
+/// The ids of companies by their codes.
+#[tracing::instrument(name = "db.enterprise.ids_by_codes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn ids_by_codes(tx: &mut TenantTx, codes: &[String]) -> sqlx::Result<Vec<(String, Uuid)>> {
+    sqlx::query_as("select credit_code, id from enterprise where tenant_id = $1 and credit_code = any($2)")
+        .bind(tx.tenant())
+        .bind(codes)
+        .fetch_all(tx.conn())
+        .await
+}
+
+/// The day that says which presences are current.
+fn today(tx: &TenantTx) -> jiff_sqlx::Date {
+    calendar::today(tx.now()).to_sqlx()
 }
 
 /// Where a page of a search ended: class, length of the name, name, id.
@@ -144,32 +169,36 @@ impl Found {
     }
 }
 
-/// Companies that a text finds, best first: the very name or code, then a beginning, then anywhere; shorter names first. Two characters
-/// and more go through the pairs, fewer through the beginnings; both work under row-level security, for they only compare.
+/// Companies that a text finds, best first: the very name or code, then a beginning, then anywhere, former names too; shorter names
+/// first. Two characters and more go through the pairs, fewer through the beginnings. Both work under row-level security, for `=` and
+/// `between` leak nothing; whether the text really stands in a name is asked of the few found.
 #[tracing::instrument(name = "db.enterprise.search", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
-    let pairs: Vec<i64> = grams(query).into_iter().collect();
+    let pairs: Vec<i64> = telling(query).into_iter().collect();
     let (class, size, norm, id) = after.unwrap_or((-1, 0, String::new(), Uuid::nil()));
     sqlx::query_as(
         "with found as (
-           select g.enterprise_id as id from enterprise_gram g where g.tenant_id = $1 and g.gram = any($4)
-           group by g.enterprise_id having count(*) = cardinality($4::int8[])
-           union select c.id from enterprise c where c.tenant_id = $1 and c.norm ^@ $2
-           union select c.id from enterprise c where c.tenant_id = $1 and c.short_norm ^@ $2
-           union select c.id from enterprise c where c.tenant_id = $1 and $3 <> '' and c.credit_code ^@ $3),
+           select g.enterprise_id as id from enterprise_gram g where g.tenant_id = $1 and g.gram = any($5)
+           group by g.enterprise_id having count(*) = cardinality($5::int8[])
+           union select c.id from enterprise c where c.tenant_id = $1 and c.norm between $3 and $3 || chr(1114111)
+           union select c.id from enterprise c where c.tenant_id = $1 and c.short_norm between $3 and $3 || chr(1114111)
+           union select c.id from enterprise c where c.tenant_id = $1 and $4 <> '' and c.credit_code between $4 and $4 || chr(1114111)),
          ranked as (
            select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
-             e.version, e.updated_at, e.norm, length(e.norm) as size,
-             case when e.norm = $2 or e.short_norm = $2 or e.credit_code = $3 then 0
-                  when e.norm ^@ $2 or e.short_norm ^@ $2 or e.credit_code ^@ $3 then 1 else 2 end as class
+           e.former, e.version, e.updated_at, e.norm, length(e.norm) as size,
+             case when e.norm = $3 or e.short_norm = $3 or e.credit_code = $4 then 0
+                  when starts_with(e.norm, $3) or starts_with(e.short_norm, $3) or ($4 <> '' and starts_with(e.credit_code, $4)) then 1
+                  when strpos(e.norm, $3) > 0 or strpos(e.short_norm, $3) > 0 or strpos(e.former, $3) > 0 then 2 end as class
            from enterprise e join found f on f.id = e.id where e.tenant_id = $1)
          select class, size, norm, id, credit_code, code_state, name, short_name, kind, status, industry, capital_wan, established_on,
-           version, updated_at,
-           (select p.building_id from presence p where p.tenant_id = $1 and p.enterprise_id = ranked.id and p.until is null
-            order by (p.kind in (2, 3)) desc, p.since desc, p.id limit 1) as building_id
-         from ranked where (class, size, norm, id) > ($5, $6, $7, $8) order by class, size, norm, id limit $9",
+           former, version, updated_at,
+           (select p.building_id from presence p
+            where p.tenant_id = $1 and p.enterprise_id = ranked.id and p.since <= $2 and (p.until is null or p.until > $2)
+            order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
+         from ranked where (class, size, norm, id) > ($6, $7, $8, $9) order by class, size, norm, id limit $10",
     )
     .bind(tx.tenant())
+    .bind(today(tx))
     .bind(query)
     .bind(code)
     .bind(pairs)
@@ -187,13 +216,15 @@ pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<Af
 pub async fn page(tx: &mut TenantTx, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
     let (_, _, norm, id) = after.unwrap_or((0, 0, String::new(), Uuid::nil()));
     sqlx::query_as(
-        "select 0 as class, 0 as size, e.norm, e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry,
-           e.capital_wan, e.established_on, e.version, e.updated_at,
-           (select p.building_id from presence p where p.tenant_id = $1 and p.enterprise_id = e.id and p.until is null
-            order by (p.kind in (2, 3)) desc, p.since desc, p.id limit 1) as building_id
-         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($2, $3) order by e.norm, e.id limit $4",
+        "select 0 as class, 0 as size, e.norm, e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
+           e.former, e.version, e.updated_at,
+           (select p.building_id from presence p
+            where p.tenant_id = $1 and p.enterprise_id = e.id and p.since <= $2 and (p.until is null or p.until > $2)
+            order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
+         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($3, $4) order by e.norm, e.id limit $5",
     )
     .bind(tx.tenant())
+    .bind(today(tx))
     .bind(norm)
     .bind(id)
     .bind(limit)
@@ -203,32 +234,32 @@ pub async fn page(tx: &mut TenantTx, after: Option<After>, limit: i64) -> sqlx::
 
 /// Adds or rewrites companies in few statements. Pairs of former names stay: they still find the company.
 #[tracing::instrument(name = "db.enterprise.write", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn write(tx: &mut TenantTx, companies: &[Written]) -> sqlx::Result<()> {
+pub async fn write(tx: &mut TenantTx, companies: &[Company]) -> sqlx::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
     for chunk in companies.chunks(1000) {
         let mut insert = QueryBuilder::<Postgres>::new(
             "insert into enterprise (tenant_id, id, credit_code, code_state, name, norm, short_name, short_norm, kind, status, industry,
-               capital_wan, established_on, version, updated_at) ",
+               capital_wan, established_on, former, version, updated_at) ",
         );
         insert.push_values(chunk, |mut row, company| {
             row.push_bind(tenant).push_bind(company.id).push_bind(&company.credit_code).push_bind(small(company.code_state));
             row.push_bind(&company.name).push_bind(normalise(&company.name)).push_bind(&company.short_name);
             row.push_bind(normalise(&company.short_name)).push_bind(small(company.kind)).push_bind(small(company.status));
             row.push_bind(&company.industry).push_bind(company.capital_wan).push_bind(company.established_on.map(|day| day.to_sqlx()));
-            row.push_bind(company.version).push_bind(now);
+            row.push_bind(&company.former).push_bind(company.version).push_bind(now);
         });
         insert.push(
             " on conflict (tenant_id, id) do update set name = excluded.name, norm = excluded.norm, short_name = excluded.short_name,
                 short_norm = excluded.short_norm, kind = excluded.kind, status = excluded.status, industry = excluded.industry,
-                capital_wan = excluded.capital_wan, established_on = excluded.established_on, version = excluded.version,
-                updated_at = excluded.updated_at",
+                capital_wan = excluded.capital_wan, established_on = excluded.established_on, former = excluded.former,
+                version = excluded.version, updated_at = excluded.updated_at",
         );
         insert.build().execute(tx.conn()).await?;
     }
     write_grams(tx, companies).await
 }
 
-async fn write_grams(tx: &mut TenantTx, companies: &[Written]) -> sqlx::Result<()> {
+async fn write_grams(tx: &mut TenantTx, companies: &[Company]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     let mut pairs: Vec<(i64, Uuid)> = Vec::new();
     for company in companies {
@@ -248,16 +279,6 @@ async fn write_grams(tx: &mut TenantTx, companies: &[Written]) -> sqlx::Result<(
     Ok(())
 }
 
-/// One field that changed.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Changed {
-    pub id: Uuid,
-    pub version: i64,
-    pub field: &'static str,
-    pub before: String,
-    pub after: String,
-}
-
 #[tracing::instrument(name = "db.enterprise.write_changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn write_changes(tx: &mut TenantTx, actor: &str, changes: &[Changed]) -> sqlx::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
@@ -272,22 +293,6 @@ pub async fn write_changes(tx: &mut TenantTx, actor: &str, changes: &[Changed]) 
         insert.build().execute(tx.conn()).await?;
     }
     Ok(())
-}
-
-/// What differs between a company before and after.
-pub fn differences(before: &Written, after: &Written) -> Vec<Changed> {
-    let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
-    let fields = [
-        ("name", before.name.clone(), after.name.clone()),
-        ("short_name", before.short_name.clone(), after.short_name.clone()),
-        ("kind", before.kind.to_string(), after.kind.to_string()),
-        ("status", before.status.to_string(), after.status.to_string()),
-        ("industry", before.industry.clone(), after.industry.clone()),
-        ("capital_wan", before.capital_wan.to_string(), after.capital_wan.to_string()),
-        ("established_on", day(before.established_on), day(after.established_on)),
-    ];
-    let changed = fields.into_iter().filter(|(_, before, after)| before != after);
-    changed.map(|(field, before, after_text)| Changed { id: after.id, version: after.version, field, before, after: after_text }).collect()
 }
 
 fn small(number: i32) -> i16 {

@@ -1,6 +1,5 @@
 //! Files of companies and of qualifications: every row is new, changed, unchanged, rejected or skipped, and the counts add up.
+//! Rows are judged one by one and compared with what is there; then all of it is saved, or nothing.
 
-pub mod qualifications;
-pub mod read;
+pub mod api;
 pub mod rules;
-pub mod save;

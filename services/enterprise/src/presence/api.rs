@@ -20,7 +20,7 @@ pub struct Presences {
 impl Presences {
     async fn create(&self, request: Request<CreatePresenceRequest>) -> Result<Response<Presence>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let new = store::New {
+        let new = rules::New {
             id: Uuid::now_v7(),
             enterprise: call::needed_id("enterprise_id", &ask.enterprise_id)?,
             building: call::needed_id("building_id", &ask.building_id)?,

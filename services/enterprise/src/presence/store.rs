@@ -7,6 +7,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::rules::New;
 use crate::day;
 
 #[derive(Debug, sqlx::FromRow)]
@@ -30,16 +31,6 @@ impl From<Row> for Presence {
             until: day::text(row.until),
         }
     }
-}
-
-/// A presence to add.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct New {
-    pub id: Uuid,
-    pub enterprise: Uuid,
-    pub building: Uuid,
-    pub kind: i32,
-    pub since: Date,
 }
 
 #[tracing::instrument(name = "db.presence.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]

@@ -21,7 +21,7 @@ pub struct Qualifications {
 impl Qualifications {
     async fn create(&self, request: Request<CreateQualificationRequest>) -> Result<Response<Qualification>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let new = store::New {
+        let new = rules::New {
             id: Uuid::now_v7(),
             enterprise: call::needed_id("enterprise_id", &ask.enterprise_id)?,
             kind: ask.kind,
@@ -76,9 +76,9 @@ impl Qualifications {
 
     async fn import(&self, request: Request<ImportQualificationsRequest>) -> Result<Response<ImportQualificationsResponse>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let table = import::read::table(&ask.csv)?;
+        let table = import::rules::table(&ask.csv)?;
         let mut tx = self.db.write(&call).await?;
-        let answer = import::qualifications::save(&mut tx, &table).await?;
+        let answer = import::api::qualifications(&mut tx, &table).await?;
         tx.commit(answer).await
     }
 }

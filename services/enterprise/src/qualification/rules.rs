@@ -2,6 +2,21 @@
 
 use drumtower_runtime::Refusal;
 use jiff::civil::Date;
+use uuid::Uuid;
+
+/// A qualification to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct New {
+    pub id: Uuid,
+    pub enterprise: Uuid,
+    pub kind: i32,
+    pub level: String,
+    pub basis: i32,
+    pub certificate_no: String,
+    pub issuer: String,
+    pub valid_from: Date,
+    pub valid_to: Option<Date>,
+}
 
 /// The end lies after the beginning.
 pub fn valid(from: Date, to: Option<Date>) -> Result<(), Refusal> {

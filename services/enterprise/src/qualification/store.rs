@@ -7,19 +7,20 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::day;
+use super::rules::New;
+use crate::{day, import::rules::Held};
 
 #[derive(Debug, sqlx::FromRow)]
 pub struct Row {
     id: Uuid,
     pub enterprise_id: Uuid,
     pub kind: i16,
-    pub level: String,
+    level: String,
     basis: i16,
     certificate_no: String,
     issuer: String,
-    pub valid_from: jiff_sqlx::Date,
-    pub valid_to: Option<jiff_sqlx::Date>,
+    valid_from: jiff_sqlx::Date,
+    valid_to: Option<jiff_sqlx::Date>,
 }
 
 impl From<Row> for Qualification {
@@ -38,18 +39,18 @@ impl From<Row> for Qualification {
     }
 }
 
-/// A qualification to add.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct New {
-    pub id: Uuid,
-    pub enterprise: Uuid,
-    pub kind: i32,
-    pub level: String,
-    pub basis: i32,
-    pub certificate_no: String,
-    pub issuer: String,
-    pub valid_from: Date,
-    pub valid_to: Option<Date>,
+impl From<Row> for Held {
+    fn from(row: Row) -> Self {
+        Self {
+            level: row.level,
+            basis: i32::from(row.basis),
+            certificate_no: row.certificate_no,
+            issuer: row.issuer,
+            from: row.valid_from.to_jiff(),
+            to: row.valid_to.map(|day| day.to_jiff()),
+            said: None,
+        }
+    }
 }
 
 #[tracing::instrument(name = "db.qualification.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
