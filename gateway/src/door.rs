@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use drumtower_runtime::{
     Clock, Fault, Kind, Refusal,
     config::SERVICES,
@@ -258,12 +258,9 @@ impl Door {
             let refusal = Refusal::new(Kind::Invalid, "BODY_TOO_LARGE", "请求体过大", format!("at most {} bytes", self.max_body));
             Refused::with(&refusal, StatusCode::PAYLOAD_TOO_LARGE)
         };
-        if body.size_hint().lower() > self.max_body as u64 {
-            return Err(too_large());
-        }
-        match tokio::time::timeout(BODY_PATIENCE, http_body_util::Limited::new(body, self.max_body).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        match tokio::time::timeout(BODY_PATIENCE, whole(body, self.max_body)).await {
+            Ok(Ok(Some(bytes))) => Ok(bytes),
+            Ok(Ok(None)) => Err(too_large()),
             Ok(Err(_)) => Err(Refusal::new(Kind::Invalid, "MALFORMED", "请求体不完整", "the body broke off").into()),
             Err(_) => {
                 let refusal = Refusal::new(Kind::Invalid, "BODY_TOO_SLOW", "请求体传输超时", "the body did not arrive in time");
@@ -271,6 +268,32 @@ impl Door {
             }
         }
     }
+}
+
+/// How much of a body that is too large is still read, so that its sender hears why instead of a broken connection.
+const READ_ON: usize = 64 * 1024 * 1024;
+
+/// A whole body, or `None` when it is larger than allowed.
+async fn whole(mut body: Body, max: usize) -> Result<Option<Bytes>, Status> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > READ_ON {
+        return Ok(None);
+    }
+    let mut bytes = BytesMut::with_capacity(if announced > max { 0 } else { announced });
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length > READ_ON {
+            break;
+        }
+        if length > max {
+            bytes.clear();
+        } else {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok((length <= max).then(|| bytes.freeze()))
 }
 
 /// Says in the span how a request was answered, and in a line of the log when it was refused.

@@ -145,6 +145,9 @@ fn pool_of_sweep(config: &Config, service: &str) -> Result<PgPool, Fault> {
     pool(config, &format!("dt_{service}_sweep"), 2)
 }
 
+/// Events written in one statement.
+const MANY_EVENTS: usize = 5000;
+
 /// Salt of the key that seals kept answers.
 const ANSWERS: &[u8] = b"answers";
 
@@ -246,10 +249,18 @@ impl TenantTx {
         if key.is_none() && self.events.is_empty() {
             return Ok(());
         }
+        // A statement takes 65,535 values; an import may say more in one transaction.
+        let rest = self.events.len().saturating_sub(MANY_EVENTS);
+        for chunk in self.events[..rest].chunks(MANY_EVENTS) {
+            let mut statement = QueryBuilder::<Postgres>::new("");
+            self.push_events(&mut statement, chunk);
+            let conn = self.conn.as_mut().expect("the connection is taken only when the transaction ends");
+            statement.build().execute(&mut **conn).await?;
+        }
         let mut statement = QueryBuilder::<Postgres>::new("");
         if !self.events.is_empty() {
             statement.push(if key.is_some() { "with events as (" } else { "" });
-            self.push_events(&mut statement);
+            self.push_events(&mut statement, &self.events[rest..]);
             statement.push(if key.is_some() { ") " } else { "" });
         }
         if let Some(key) = &key {
@@ -263,9 +274,9 @@ impl TenantTx {
         if key.is_some() && written.rows_affected() == 0 { Err(Fault::Repeated) } else { Ok(()) }
     }
 
-    fn push_events(&self, statement: &mut QueryBuilder<Postgres>) {
+    fn push_events(&self, statement: &mut QueryBuilder<Postgres>, events: &[NewEvent]) {
         statement.push("insert into outbox (tenant_id, id, type, subject, version, payload, actor, at, traceparent, notify) ");
-        statement.push_values(&self.events, |mut row, event| {
+        statement.push_values(events, |mut row, event| {
             row.push_bind(self.tenant).push_bind(event.id).push_bind(event.kind.clone().into_owned()).push_bind(event.subject.clone());
             row.push_bind(event.version).push_bind(event.payload.clone()).push_bind(self.actor.clone());
             row.push_bind(event.at.unwrap_or(self.now).to_sqlx()).push_bind(self.traceparent.clone()).push_bind(event.notify_text());

@@ -18,6 +18,7 @@ use crate::{
     db::{Db, TenantTx},
     fault::Fault,
     peers::Peers,
+    refusal::Kind,
     telemetry,
 };
 
@@ -73,6 +74,7 @@ async fn batch<C: Consumer>(
     let events = reader.read(&call, after).await?;
     let full = events.len() == BATCH as usize;
     if events.is_empty() || many(consumer, db, tenant, clock, &events).await.is_ok() {
+        failed.remove(&tenant);
         return Ok(full);
     }
     for event in events {
@@ -81,6 +83,9 @@ async fn batch<C: Consumer>(
             failed.remove(&tenant);
             continue;
         };
+        if passes(&error) {
+            return Err(error);
+        }
         let attempts = failed.entry(tenant).or_default();
         *attempts += 1;
         if *attempts < ATTEMPTS {
@@ -90,6 +95,15 @@ async fn batch<C: Consumer>(
         failed.remove(&tenant);
     }
     Ok(full)
+}
+
+/// A fault of the moment, which is no fault of the event: it is tried again for as long as it takes.
+fn passes(fault: &Fault) -> bool {
+    match fault {
+        Fault::Refused(refusal) => matches!(refusal.kind(), Kind::Unavailable | Kind::Deadline | Kind::Stale | Kind::Exhausted),
+        Fault::Peer(_) => true,
+        Fault::Repeated | Fault::Broken(_) => false,
+    }
 }
 
 /// Effects and cursor in one transaction. The cursor moves only from the number before, so that a second runner changes nothing.

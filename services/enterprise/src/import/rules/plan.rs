@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Companies that one file may add or change: each is an event of one transaction.
-const MAX_CHANGES: usize = 6_000;
+const MAX_CHANGES: usize = 50_000;
 
 /// What is told of a company.
 #[derive(Debug, PartialEq, Eq)]
