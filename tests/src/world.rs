@@ -15,6 +15,7 @@ use drumtower::{
     local::{Port, Postgres, Redis},
 };
 use drumtower_runtime::config::{Config, Database, Gateway, SERVICES, Telemetry};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
@@ -44,15 +45,23 @@ pub struct Wanted {
     pub bare: bool,
 }
 
+/// A Redis whose password is kept, so that a second start is the same server to its clients.
+fn start_redis(dir: &Path, port: Port) -> Redis {
+    let made = || Ok(drumtower::secrets::password().expose_secret().to_owned());
+    let password = drumtower::secrets::keep(&dir.join("secrets"), "redis", made).expect("a password");
+    Redis::start(&dir.join("redis"), port, password.into()).expect("Redis")
+}
+
 impl World {
     /// Builds a world; panics with what is wrong when it cannot.
     pub fn start(wanted: &Wanted) -> Self {
         let dir = tempfile::Builder::new().prefix("drumtower-").tempdir().expect("a temporary folder").keep();
         let secrets = dir.join("secrets");
         drumtower::secrets::complete(&secrets).expect("secrets");
-        let postgres = Postgres::start(&dir.join("postgres"), Port::Any, wanted.durable).expect("PostgreSQL");
+        let postgres =
+            Postgres::start(&dir.join("postgres"), Port::Any, wanted.durable, drumtower::secrets::password()).expect("PostgreSQL");
         drumtower::secrets::write(&secrets.join(drumtower::database::ADMIN_SECRET), &postgres.admin_url("drumtower")).expect("written");
-        let redis = Redis::start(&dir.join("redis"), Port::Any).expect("Redis");
+        let redis = start_redis(&dir, Port::Any);
         let mut services = BTreeMap::new();
         for service in SERVICES {
             services.insert(service.to_owned(), format!("127.0.0.1:{}", free_port()));
@@ -143,9 +152,9 @@ impl World {
         self.children.lock().expect("children").get(role).map(Child::id)
     }
 
-    /// Starts Redis again where it was.
+    /// Starts Redis again where it was, with the password that the services know.
     pub fn restart_redis(&self, stopped: &Redis) -> Redis {
-        Redis::start(&self.dir.join("redis"), Port::Fixed(stopped.port())).expect("Redis")
+        start_redis(&self.dir, Port::Fixed(stopped.port()))
     }
 
     /// Waits until the gateway says that everything is ready.

@@ -176,14 +176,31 @@ async fn a_dead_or_emptied_redis_loses_no_event() {
         *redis = world.restart_redis(&redis);
     })
     .await;
+    in_use_again(&world).await;
     exactly_once(&world, &acknowledged).await;
     caught_up(&world).await;
     told_once(&world, &acknowledged).await;
 }
 
+fn redis(world: &World) -> drumtower_runtime::redis::Redis {
+    drumtower_runtime::redis::Redis::connect(world.config.redis.as_deref()).expect("a client")
+}
+
 async fn empty_redis(world: &World) {
-    let redis = drumtower_runtime::redis::Redis::connect(world.config.redis.as_deref()).expect("a client");
-    let _emptied: Option<String> = redis.flush().await;
+    assert_eq!(redis(world).flush().await.as_deref(), Some("OK"));
+}
+
+/// The services found the new Redis by themselves: requests leave keys in it.
+async fn in_use_again(world: &World) {
+    let (person, redis) = (world.sign_in(DISTRICTS[0], "enterprise").await, redis(world));
+    for _ in 0..100 {
+        let _answer = person.try_send(reqwest::Method::GET, "/v1/tickets", None, None).await;
+        if redis.keys().await.is_some_and(|keys| !keys.is_empty()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nobody used Redis within ten seconds of its return");
 }
 
 #[expect(clippy::await_holding_lock, reason = "one fault at a time is what the lock is for")]

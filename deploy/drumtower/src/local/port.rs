@@ -28,6 +28,21 @@ impl Port {
             }
         }
     }
+
+    /// Starts a server and says its port. One picked at random may be taken by another before the server has it, which then says
+    /// `taken` in its log: that is tried again.
+    pub(super) fn launch<T>(self, taken: &str, mut start: impl FnMut(u16) -> Result<T, Fault>) -> Result<(T, u16), Fault> {
+        let mut attempts = if self == Self::Any { 5 } else { 1 };
+        loop {
+            let number = self.pick()?;
+            attempts -= 1;
+            match start(number) {
+                Ok(server) => return Ok((server, number)),
+                Err(Fault::Start { log, .. }) if attempts > 0 && log.contains(taken) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
 }
 
 /// Whether one could listen there.

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -17,6 +16,7 @@ use super::{
     kept::{Kept, stop_orphan, waited},
     tail,
 };
+use crate::secrets;
 
 /// The superuser of a private cluster.
 const SUPERUSER: &str = "drumtower";
@@ -44,27 +44,15 @@ impl Postgres {
             .ok_or(Fault::Missing { program: "PostgreSQL", install: "apt-get install postgresql (15 or newer)" })
     }
 
-    /// Starts the cluster in a folder, which is created when missing; the superuser's password is kept in it. Not durable is for
-    /// tests: faster, and its data may be lost with the machine.
-    pub fn start(dir: &Path, port: Port, durable: bool) -> Result<Self, Fault> {
-        let file = dir.join("password");
-        let password = match fs::read_to_string(&file) {
-            Ok(text) => SecretString::from(text),
-            Err(_) => crate::secrets::password(),
-        };
-        let server = Self::start_with(dir, port, durable, password)?;
-        write_private(&server.home.path.join("password"), server.password.expose_secret())?;
-        Ok(server)
-    }
-
-    /// Like [`Self::start`], with the superuser's password given; it counts when the cluster is created.
-    pub fn start_with(dir: &Path, port: Port, durable: bool, password: SecretString) -> Result<Self, Fault> {
+    /// Starts the cluster in a folder, which is created when missing; the superuser's password counts when the cluster is created. Not
+    /// durable is for tests: faster, and its data may be lost with the machine.
+    pub fn start(dir: &Path, port: Port, durable: bool, password: SecretString) -> Result<Self, Fault> {
         let bin = Self::find()?;
         let account = Account::choose()?;
         let home = account.home(dir)?;
         init(&bin, account, &home.path, durable, &password)?;
         stop_orphan(&home.path.join("data/postmaster.pid"), "postgres")?;
-        let (kept, port) = launch(&bin, account, &home.path, port, durable)?;
+        let (kept, port) = port.launch("could not bind", |port| launch(&bin, account, &home.path, port, durable))?;
         Ok(Self { kept, home, port, password, durable })
     }
 
@@ -128,7 +116,7 @@ fn init(bin: &Path, account: Account, home: &Path, durable: bool, password: &Sec
     if fresh.exists() {
         fs::remove_dir_all(&fresh).doing(|| format!("removing {}", fresh.display()))?;
     }
-    write_private(&secret, password.expose_secret())?;
+    secrets::write(&secret, password.expose_secret()).doing(|| format!("writing {}", secret.display()))?;
     account.give(&secret)?;
     let mut initdb = account.command(bin.join("initdb"));
     initdb.args(["--username", SUPERUSER, "--auth=scram-sha-256", "--locale=C.UTF-8", "--encoding=UTF8", "--data-checksums"]);
@@ -144,21 +132,7 @@ fn init(bin: &Path, account: Account, home: &Path, durable: bool, password: &Sec
     fs::rename(&fresh, &data).doing(|| format!("naming {}", data.display()))
 }
 
-/// Starts the server; a port picked at random may be taken by another before we have it, so that is tried again.
-fn launch(bin: &Path, account: Account, home: &Path, port: Port, durable: bool) -> Result<(Kept, u16), Fault> {
-    let mut attempts = if port == Port::Any { 5 } else { 1 };
-    loop {
-        let number = port.pick()?;
-        attempts -= 1;
-        match launch_on(bin, account, home, number, durable) {
-            Ok(kept) => return Ok((kept, number)),
-            Err(Fault::Start { log, .. }) if attempts > 0 && log.contains("could not bind") => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-}
-
-fn launch_on(bin: &Path, account: Account, home: &Path, port: u16, durable: bool) -> Result<Kept, Fault> {
+fn launch(bin: &Path, account: Account, home: &Path, port: u16, durable: bool) -> Result<Kept, Fault> {
     let log = home.join("server.log");
     let data = home.join("data");
     let mut server = Command::new(bin.join("postgres"));
@@ -209,11 +183,6 @@ fn accepts(data: &Path) -> bool {
     fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), Fault> {
-    let file = fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes())).doing(|| format!("writing {}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use rustix::process::{Pid, Signal, kill_process_group};
@@ -229,7 +198,8 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_keeps_its_data_and_password_and_recovers_from_a_kill() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut first = Postgres::start(&dir.path().join("pg"), Port::Any, false).expect("starts");
+        let start = || Postgres::start(&dir.path().join("pg"), Port::Any, false, SecretString::from("kept"));
+        let mut first = start().expect("starts");
         let port = first.port();
         connects(&first.admin_url("postgres")).await.expect("signs in");
         connects(&first.url("postgres")).await.expect_err("nobody without a password");
@@ -237,7 +207,7 @@ mod tests {
         let group = Pid::from_raw(i32::try_from(first.kept.id()).expect("a number")).expect("a process");
         kill_process_group(group, Signal::KILL).expect("killed");
         assert!(waited(Duration::from_secs(5), || !first.running()));
-        let again = Postgres::start(&dir.path().join("pg"), Port::Any, false).expect("starts again");
+        let again = start().expect("starts again");
         connects(&again.admin_url("postgres")).await.expect("same password");
         let last = again.port();
         drop(again);

@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -19,6 +18,7 @@ use super::{
     kept::{Kept, stop_orphan, waited},
     tail,
 };
+use crate::secrets;
 
 /// A running server. Dropped, it stops.
 #[derive(Debug)]
@@ -37,18 +37,13 @@ impl Redis {
             .ok_or(Fault::Missing { program: "Redis", install: "apt-get install redis-server" })
     }
 
-    /// Starts a server with a random password.
-    pub fn start(dir: &Path, port: Port) -> Result<Self, Fault> {
-        Self::start_with(dir, port, crate::secrets::password())
-    }
-
     /// Starts a server with this password; its files are in a folder that is created when missing.
-    pub fn start_with(dir: &Path, port: Port, password: SecretString) -> Result<Self, Fault> {
+    pub fn start(dir: &Path, port: Port, password: SecretString) -> Result<Self, Fault> {
         let program = Self::find()?;
         let account = Account::choose()?;
         let home = account.home(dir)?;
         stop_orphan(&home.path.join("redis.pid"), "redis-server")?;
-        let (kept, port) = launch(&program, account, &home.path, port, &password)?;
+        let (kept, port) = port.launch("Address already in use", |port| launch(&program, account, &home.path, port, &password))?;
         Ok(Self { kept, home, port, password })
     }
 
@@ -82,21 +77,7 @@ impl Drop for Redis {
     }
 }
 
-/// Starts the server; a port picked at random may be taken by another before we have it, so that is tried again.
-fn launch(program: &Path, account: Account, home: &Path, port: Port, password: &SecretString) -> Result<(Kept, u16), Fault> {
-    let mut attempts = if port == Port::Any { 5 } else { 1 };
-    loop {
-        let number = port.pick()?;
-        attempts -= 1;
-        match launch_on(program, account, home, number, password) {
-            Ok(kept) => return Ok((kept, number)),
-            Err(Fault::Start { log, .. }) if attempts > 0 && log.contains("Address already in use") => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-}
-
-fn launch_on(program: &Path, account: Account, home: &Path, port: u16, password: &SecretString) -> Result<Kept, Fault> {
+fn launch(program: &Path, account: Account, home: &Path, port: u16, password: &SecretString) -> Result<Kept, Fault> {
     let (log, file) = (home.join("server.log"), home.join("redis.conf"));
     configure(account, home, &file, port, password)?;
     let mut server = Command::new(program);
@@ -118,14 +99,7 @@ fn configure(account: Account, home: &Path, file: &Path, port: u16, password: &S
         password.expose_secret(),
         home = home.display(),
     );
-    fs::File::options()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(file)
-        .and_then(|mut open| open.write_all(text.as_bytes()))
-        .doing(|| format!("writing {}", file.display()))?;
+    secrets::write(file, &text).doing(|| format!("writing {}", file.display()))?;
     account.give(file)
 }
 
@@ -149,7 +123,7 @@ mod tests {
     #[test]
     fn a_server_answers_its_password_only_and_stops_when_dropped() {
         let dir = tempfile::tempdir().expect("a folder");
-        let redis = Redis::start(&dir.path().join("redis"), Port::Any).expect("starts");
+        let redis = Redis::start(&dir.path().join("redis"), Port::Any, secrets::password()).expect("starts");
         let port = redis.port();
         assert!(answers(port, &redis.password));
         assert!(!answers(port, &SecretString::from("wrong")));

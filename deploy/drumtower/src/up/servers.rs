@@ -112,7 +112,7 @@ fn again<T>(name: &str, gone: &mut T, start: impl FnOnce() -> Result<T, Failure>
 fn private_postgres(installation: &Installation, port: u16) -> Result<Postgres, Failure> {
     let password = secrets::keep(&installation.path("secrets"), "postgres", || Ok(secrets::password().expose_secret().to_owned()))?;
     let dir = installation.path("postgres");
-    let server = Postgres::start_with(&dir, Port::Fixed(port), true, password.into()).map_err(|fault| flagged(fault, "--postgres-port"))?;
+    let server = Postgres::start(&dir, Port::Fixed(port), true, password.into()).map_err(|fault| flagged(fault, "--postgres-port"))?;
     if server.aside() {
         println!("PostgreSQL's account cannot enter {}; the cluster is in {}", dir.display(), server.home().display());
     }
@@ -121,7 +121,7 @@ fn private_postgres(installation: &Installation, port: u16) -> Result<Postgres, 
 
 fn private_redis(installation: &Installation, port: u16) -> Result<Redis, Failure> {
     let password = secrets::keep(&installation.path("secrets"), "redis", || Ok(secrets::password().expose_secret().to_owned()))?;
-    let started = Redis::start_with(&installation.path("redis"), Port::Fixed(port), password.into());
+    let started = Redis::start(&installation.path("redis"), Port::Fixed(port), password.into());
     started.map_err(|fault| flagged(fault, "--redis-port"))
 }
 

@@ -62,34 +62,33 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid, on: Date) -> sqlx::Result<Option
     .await
 }
 
+/// First day and first day after the end, as stored.
+type Span = (jiff_sqlx::Date, Option<jiff_sqlx::Date>);
+
+fn span((founded_on, dissolved_on): Span) -> Life {
+    Life { founded_on: founded_on.to_jiff(), dissolved_on: dissolved_on.map(jiff_sqlx::Date::to_jiff) }
+}
+
 /// Nobody else changes its edges or terms until this transaction ends.
 #[tracing::instrument(name = "db.organisation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
-    let row: Option<(jiff_sqlx::Date, Option<jiff_sqlx::Date>)> =
-        sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2 for update")
-            .bind(tx.tenant())
-            .bind(id)
-            .fetch_optional(tx.conn())
-            .await?;
-    Ok(row.map(|(founded_on, dissolved_on)| Life {
-        founded_on: founded_on.to_jiff(),
-        dissolved_on: dissolved_on.map(jiff_sqlx::Date::to_jiff),
-    }))
+    let row: Option<Span> = sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2 for update")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(span))
 }
 
 /// While an organisation exists, without locking it.
 #[tracing::instrument(name = "db.organisation.life", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn life(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
-    let row: Option<(jiff_sqlx::Date, Option<jiff_sqlx::Date>)> =
-        sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2")
-            .bind(tx.tenant())
-            .bind(id)
-            .fetch_optional(tx.conn())
-            .await?;
-    Ok(row.map(|(founded_on, dissolved_on)| Life {
-        founded_on: founded_on.to_jiff(),
-        dissolved_on: dissolved_on.map(jiff_sqlx::Date::to_jiff),
-    }))
+    let row: Option<Span> = sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(span))
 }
 
 /// The tree as of a day, parents before children.
