@@ -147,6 +147,12 @@ impl World {
         }
     }
 
+    /// Sends a signal to a role: `STOP` and `CONT` are a machine that stands still for a while.
+    pub fn signal(&self, role: &str, signal: &str) {
+        let pid = self.pid(role).expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill").success());
+    }
+
     /// The process of a role.
     pub fn pid(&self, role: &str) -> Option<u32> {
         self.children.lock().expect("children").get(role).map(Child::id)

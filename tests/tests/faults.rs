@@ -182,6 +182,28 @@ async fn a_dead_or_emptied_redis_loses_no_event() {
     told_once(&world, &acknowledged).await;
 }
 
+#[expect(clippy::await_holding_lock, reason = "one fault at a time is what the lock is for")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_slept_hears_what_it_missed() {
+    let world = world();
+    let person = world.sign_in(DISTRICTS[0], "enterprise").await;
+    caught_up(&world).await;
+    world.redis.lock().expect("redis").stop();
+    world.signal("identity", "STOP");
+    let key = uuid::Uuid::now_v7().to_string();
+    let body = json!({ "title": "寂静中", "description": key, "kind": "HELP", "contact_name": "测试", "contact_phone": "19900001111" });
+    let sent = person.try_send(reqwest::Method::POST, "/v1/tickets", Some(body), Some(&key)).await.expect("an answer").ok();
+    // Longer than any window into the past that a consumer may have thought enough.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    world.signal("identity", "CONT");
+    {
+        let mut redis = world.redis.lock().expect("redis");
+        *redis = world.restart_redis(&redis);
+    }
+    caught_up(&world).await;
+    told_once(&world, &BTreeMap::from([(key, sent["number"].as_str().unwrap_or_default().to_owned())])).await;
+}
+
 fn redis(world: &World) -> drumtower_runtime::redis::Redis {
     drumtower_runtime::redis::Redis::connect(world.config.redis.as_deref()).expect("a client")
 }

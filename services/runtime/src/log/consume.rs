@@ -9,7 +9,7 @@ use std::{
 };
 
 use drumtower_proto::log::{Event, ListHeadsRequest, ReadRequest, log_service_client::LogServiceClient};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use crate::{
@@ -27,6 +27,8 @@ const ATTEMPTS: u32 = 8;
 const BATCH: i32 = 100;
 /// How long to wait for what rings in the same moment.
 const GATHER: Duration = Duration::from_millis(5);
+/// How far the clocks of two machines may be apart.
+const SKEW: SignedDuration = SignedDuration::from_secs(20);
 
 /// What a service does with another service's events.
 pub trait Consumer: Send + Sync + 'static {
@@ -224,6 +226,11 @@ async fn read_to_end(
     }
 }
 
+/// From when on heads are asked for. A head carries the instant at which its move began, on another machine, and shows when it ends.
+fn since(answered: Timestamp) -> Timestamp {
+    answered - super::sequence::SLOWEST_MOVE - SKEW
+}
+
 /// Finds out which districts have news: at once by the bell, and once a second by asking.
 struct Reader {
     source: &'static str,
@@ -234,7 +241,8 @@ struct Reader {
     bell: tokio::sync::broadcast::Receiver<crate::redis::Rung>,
     heads: Arc<std::sync::Mutex<BTreeMap<i32, i64>>>,
     asked: Option<Instant>,
-    asked_all: bool,
+    /// When the last ask began that was answered.
+    answered: Option<Timestamp>,
     retry: BTreeSet<i32>,
     reachable: bool,
 }
@@ -250,7 +258,7 @@ impl Reader {
             bell: db.bell().listen(),
             heads: Arc::default(),
             asked: None,
-            asked_all: false,
+            answered: None,
             retry: BTreeSet::new(),
             reachable: false,
         }
@@ -294,19 +302,18 @@ impl Reader {
         }
     }
 
-    /// All heads the first time, afterwards those that moved within the last ten seconds.
+    /// All heads the first time, afterwards those that moved since shortly before the last answer, however long ago that is; the districts
+    /// whose head is not the one we knew.
     async fn ask(&mut self) -> Result<Vec<i32>, Fault> {
         let now = self.clock.now();
         let call = Call::of_service(self.service, 0, now, Duration::from_secs(2));
-        let moved_after = self.asked_all.then(|| to_proto(now - SignedDuration::from_secs(10)));
+        let moved_after = self.answered.map(|answered| to_proto(since(answered)));
         let request = ListHeadsRequest { moved_after };
         let answer = LogServiceClient::new(self.peers.to(self.source, &call)?).list_heads(request).await?;
-        self.asked_all = true;
+        self.answered = Some(now);
         let mut heads = self.heads.lock().map_err(|_| Fault::broken("a follower panicked"))?;
-        let news = answer.into_inner().heads.into_iter().map(|head| {
-            heads.insert(head.tenant, head.seq);
-            head.tenant
-        });
+        let news = answer.into_inner().heads.into_iter().filter(|head| heads.insert(head.tenant, head.seq) != Some(head.seq));
+        let news = news.map(|head| head.tenant);
         Ok(news.collect())
     }
 

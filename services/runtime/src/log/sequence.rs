@@ -14,6 +14,8 @@ use uuid::Uuid;
 use super::{Link, Row, hash};
 use crate::{call::Call, clock::Clock, db::Db, fault::Fault};
 
+/// A batch is moved within this time or not at all.
+pub(super) const SLOWEST_MOVE: Duration = Duration::from_secs(10);
 /// Events moved in one transaction: small enough that a busy district never delays the others.
 const BATCH: i64 = 200;
 const LEASE: Duration = Duration::from_secs(5);
@@ -94,7 +96,7 @@ async fn waiting(db: &Db, clock: &Clock) -> Vec<i32> {
 
 /// Moves one batch of one district; how many were moved.
 async fn move_batch(db: &Db, clock: &Clock, fence: i64, tenant: i32) -> Result<i64, Fault> {
-    let call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
+    let call = Call::of_service(db.service(), tenant, clock.now(), SLOWEST_MOVE);
     let mut tx = db.write(&call).await?;
     sqlx::query(
         "insert into log_head (tenant_id, seq, hash, moved_at, fence) values ($1, 0, $2, $3, 0) on conflict (tenant_id) do nothing",
