@@ -64,10 +64,10 @@ impl Db {
     #[tracing::instrument(name = "db.begin", skip_all, fields(otel.kind = "client", db.system.name = "postgresql", tenant.id = call.tenant))]
     async fn begin(&self, call: &Call, begin: &str) -> Result<TenantTx, Fault> {
         let millis = call.remaining().as_millis().clamp(1, 30_000);
-        let mut conn = tokio::time::timeout(call.remaining(), self.pool.acquire()).await.map_err(|_| unavailable())??;
+        let conn = tokio::time::timeout(call.remaining(), self.pool.acquire()).await.map_err(|_| unavailable())??;
         let text = format!("{begin}; SET LOCAL drumtower.tenant_id='{}'; SET LOCAL statement_timeout='{millis}'", call.tenant);
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *conn).await?;
-        Ok(TenantTx {
+        // Made first: a caller that gives up while BEGIN is on its way leaves a connection that is rolled back, not one in a transaction.
+        let mut tx = TenantTx {
             conn: Some(conn),
             tenant: call.tenant,
             service: self.service,
@@ -80,7 +80,9 @@ impl Db {
             events: Vec::new(),
             bell: self.bell.clone(),
             kek: self.kek.clone(),
-        })
+        };
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(tx.conn()).await?;
+        Ok(tx)
     }
 
     /// The answer that an earlier attempt with the same key committed: `Ok(None)` when there is none.
