@@ -115,9 +115,10 @@ impl Organisations {
         let parent = needed_id("parent_id", &ask.parent_id)?;
         let from = day::needed("from", &ask.from)?;
         let mut tx = self.db.write(&call).await?;
-        // Locks the district's row until the commit: moves happen one after the other, or two could close a cycle together.
-        obligation::store::changed(&mut tx).await?;
         let life = store::lock(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("organisation"))?;
+        // Locks the district's row until the commit: moves happen one after the other, or two could close a cycle together. After the
+        // organisation, as everywhere: the other way round two writers wait for each other.
+        obligation::store::changed(&mut tx).await?;
         let above = store::life(&mut tx, parent).await?.ok_or_else(|| Refusal::not_found("organisation"))?;
         life.must_cover("from", from)?;
         above.must_cover("from", from)?;

@@ -69,14 +69,15 @@ fn span((founded_on, dissolved_on): Span) -> Life {
     Life { founded_on: founded_on.to_jiff(), dissolved_on: dissolved_on.map(jiff_sqlx::Date::to_jiff) }
 }
 
-/// Nobody else changes its edges or terms until this transaction ends.
+/// Nobody else changes its edges or terms until this transaction ends. Rows that refer to it may still be written.
 #[tracing::instrument(name = "db.organisation.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Life>> {
-    let row: Option<Span> = sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2 for update")
-        .bind(tx.tenant())
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?;
+    let row: Option<Span> =
+        sqlx::query_as("select founded_on, dissolved_on from organisation where tenant_id = $1 and id = $2 for no key update")
+            .bind(tx.tenant())
+            .bind(id)
+            .fetch_optional(tx.conn())
+            .await?;
     Ok(row.map(span))
 }
 
