@@ -27,8 +27,9 @@ pub fn may_grant(grant: &Grant, granted_by: Uuid, now: Timestamp) -> Result<(), 
         let zh = format!("{}须指定单位或组织", rule.zh);
         return Err(Refusal::invalid("node_id", "NODE_REQUIRED", zh, format!("{} is held for a unit or organisation", rule.en)));
     }
-    if !rule.exclusive.is_empty() && grant.node.is_some() {
-        return Err(Refusal::invalid("node_id", "NODE_REFUSED", "三员角色不分单位", "an officer's role is for the whole district"));
+    if rule.reach == "TENANT" && grant.node.is_some() {
+        let zh = format!("{}面向全区，不能指定单位或组织", rule.zh);
+        return Err(Refusal::invalid("node_id", "NODE_REFUSED", zh, format!("{} is held for the whole district", rule.en)));
     }
     if grant.valid_to.is_some_and(|end| end <= now) {
         return Err(Refusal::invalid("valid_to", "IN_THE_PAST", "截止时间须在将来", "must lie in the future"));
@@ -48,6 +49,9 @@ mod tests {
         assert!(may_grant(&grant(Role::Dispatcher, other, None), admin, now).is_ok());
         assert!(may_grant(&grant(Role::Liaison, other, Some(admin)), admin, now).is_ok());
         assert_eq!(may_grant(&grant(Role::Liaison, other, None), admin, now).expect_err("refused").reason(), "NODE_REQUIRED");
+        for role in [Role::PartyCommittee, Role::Secadmin] {
+            assert_eq!(may_grant(&grant(role, other, Some(admin)), admin, now).expect_err("refused").reason(), "NODE_REFUSED");
+        }
         assert_eq!(may_grant(&grant(Role::Dispatcher, admin, None), admin, now).expect_err("refused").reason(), "ONESELF");
         let ended = Grant { valid_to: Some(now), ..grant(Role::Dispatcher, other, None) };
         assert_eq!(may_grant(&ended, admin, now).expect_err("refused").reason(), "IN_THE_PAST");
