@@ -314,6 +314,28 @@ async fn sessions_lock_refresh_and_end() {
 }
 
 #[tokio::test]
+async fn guesses_at_the_same_time_are_counted_one_by_one() {
+    let world = world();
+    let guess = || {
+        let url = format!("{}/t/{HERE}/v1/sessions", world.url());
+        tokio::spawn(async move {
+            let body = json!({ "login": "guessed-at", "password": "Wrong-guess-1" });
+            let answer = reqwest::Client::new().post(url).json(&body).send().await.expect("an answer");
+            answer.text().await.expect("its text")
+        })
+    };
+    let guesses: Vec<_> = (0..24).map(|_| guess()).collect();
+    let mut answers = Vec::new();
+    for guess in guesses {
+        answers.push(guess.await.expect("answered"));
+    }
+    let saying = |reason: &str| answers.iter().filter(|answer| answer.contains(reason)).count();
+    let (judged, locked) = (saying("SIGN_IN_FAILED"), saying("LOCKED"));
+    assert_eq!(judged, 5, "five guesses are judged, {locked} refused: {answers:?}");
+    assert!(locked > 0 && guess().await.expect("answered").contains("LOCKED"));
+}
+
+#[tokio::test]
 async fn the_three_officers_are_three_people_and_a_role_ends_at_once() {
     let world = world();
     let (secadmin, sysadmin) = tokio::join!(world.sign_in(HERE, "secadmin"), world.sign_in(HERE, "sysadmin"));

@@ -43,6 +43,12 @@ fn refused() -> Refusal {
     Refusal::new(Kind::Unauthenticated, "SIGN_IN_FAILED", "登录名或密码错误", "wrong login or password")
 }
 
+fn must_be_open(attempts: Option<&rules::Attempts>, now: Timestamp) -> Result<(), Refusal> {
+    let Some(until) = rules::locked(attempts, now) else { return Ok(()) };
+    let (zh, en) = ("登录失败次数过多，账号暂时锁定", "too many failures; locked for a while");
+    Err(Refusal::new(Kind::Exhausted, "LOCKED", zh, en).fact("until", until.to_string()))
+}
+
 fn over() -> Refusal {
     Refusal::new(Kind::Unauthenticated, "SESSION_OVER", "登录已失效，请重新登录", "the session is over; sign in again")
 }
@@ -51,16 +57,20 @@ impl Sessions {
     async fn create(&self, request: Request<CreateSessionRequest>) -> Result<Response<Session>, Fault> {
         let (call, ask) = Call::take(request)?;
         let (attempts, person) = self.who(&call, &ask.login).await?;
-        if let Some(until) = rules::locked(attempts.as_ref(), call.now) {
-            let (zh, en) = ("登录失败次数过多，账号暂时锁定", "too many failures; locked for a while");
-            return Err(Refusal::new(Kind::Exhausted, "LOCKED", zh, en).fact("until", until.to_string()).into());
-        }
+        must_be_open(attempts.as_ref(), call.now)?;
         // Outside the transaction, for it takes tens of milliseconds.
         let proved = password::verify(ask.password, person.as_ref().map(|person| person.password.clone())).await?;
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let person = person.filter(|person| proved && person.active);
         let mut tx = self.db.write(&call).await?;
-        let Some(person) = person.filter(|person| proved && person.active) else {
-            return self.fail(tx, &call, &ask.login).await;
+        if person.is_none() {
+            store::begin_attempts(&mut tx, &ask.login, &call.address).await?;
+        }
+        // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
+        let attempts = store::lock_attempts(&mut tx, &ask.login, &call.address).await?;
+        must_be_open(attempts.as_ref(), call.now)?;
+        let Some(person) = person else {
+            return self.fail(tx, &call, &ask.login, attempts).await;
         };
         if attempts.is_some() {
             store::forget_attempts(&mut tx, &ask.login, &call.address).await?;
@@ -78,8 +88,7 @@ impl Sessions {
         Ok((store::attempts(&mut tx, login, &call.address).await?, user::store::by_login(&mut tx, login).await?))
     }
 
-    async fn fail(&self, mut tx: TenantTx, call: &Call, login: &str) -> Result<Response<Session>, Fault> {
-        let before = store::attempts(&mut tx, login, &call.address).await?;
+    async fn fail(&self, mut tx: TenantTx, call: &Call, login: &str, before: Option<rules::Attempts>) -> Result<Response<Session>, Fault> {
         let attempts = rules::failed(before, call.now);
         store::save_attempts(&mut tx, login, &call.address, attempts).await?;
         tx.emit(NewEvent::new("session.refused", login.to_owned(), 0).facts(serde_json::json!({ "failures": attempts.failures })));

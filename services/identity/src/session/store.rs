@@ -7,16 +7,23 @@ use uuid::Uuid;
 
 use super::rules::Attempts;
 
+/// Failed sign-ins as stored.
+type Counted = (i32, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>);
+
+fn counted((failures, since, locked): Counted) -> Attempts {
+    Attempts { failures, since: since.to_jiff(), locked_until: locked.map(|at| at.to_jiff()) }
+}
+
 #[tracing::instrument(name = "db.session.attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<Option<Attempts>> {
-    let row: Option<(i32, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>)> =
+    let row: Option<Counted> =
         sqlx::query_as("select failures, since, locked_until from login_attempt where tenant_id = $1 and login = $2 and address = $3")
             .bind(tx.tenant())
             .bind(login)
             .bind(address)
             .fetch_optional(tx.conn())
             .await?;
-    Ok(row.map(|(failures, since, locked)| Attempts { failures, since: since.to_jiff(), locked_until: locked.map(|at| at.to_jiff()) }))
+    Ok(row.map(counted))
 }
 
 #[tracing::instrument(name = "db.session.save_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
@@ -46,6 +53,34 @@ pub async fn forget_attempts(tx: &mut TenantTx, login: &str, address: &str) -> s
         .execute(tx.conn())
         .await?;
     Ok(())
+}
+
+/// A row to count in, so that the first failures of a moment wait for each other too.
+#[tracing::instrument(name = "db.session.begin_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn begin_attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<()> {
+    let now = tx.now().to_sqlx();
+    sqlx::query("insert into login_attempt (tenant_id, login, address, failures, since) values ($1, $2, $3, 0, $4) on conflict do nothing")
+        .bind(tx.tenant())
+        .bind(login)
+        .bind(address)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Like [`attempts`]; nobody else counts until the transaction ends.
+#[tracing::instrument(name = "db.session.lock_attempts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock_attempts(tx: &mut TenantTx, login: &str, address: &str) -> sqlx::Result<Option<Attempts>> {
+    let row: Option<Counted> = sqlx::query_as(
+        "select failures, since, locked_until from login_attempt where tenant_id = $1 and login = $2 and address = $3 for update",
+    )
+    .bind(tx.tenant())
+    .bind(login)
+    .bind(address)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(counted))
 }
 
 /// A session as stored.
