@@ -106,7 +106,7 @@ impl World {
             copy_district(&demo, &copy, code);
             block_on(async || {
                 let district = drumtower::demo::District::read(&copy).expect("a district");
-                drumtower_identity::onboard(&self.config, &district.onboarding()).await.expect("onboarded");
+                drumtower_identity::onboard(&self.config, &district.onboarding(), |_| ()).await.expect("onboarded");
                 drumtower::demo::seed(&self.url(), &district).await.expect("seeded");
             });
         }

@@ -98,16 +98,16 @@ pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
         secadmin: officer(officers.secadmin, OFFICERS[1], "安全管理员"),
         auditadmin: officer(officers.auditadmin, OFFICERS[2], "审计管理员"),
     };
-    let tenant = onboard(config, &new).await?;
+    let logins = [&new.sysadmin, &new.secadmin, &new.auditadmin].map(|officer| officer.login.as_str());
+    let generated: Vec<&str> = logins.into_iter().zip(generated).filter(|(_, generated)| *generated).map(|(login, _)| login).collect();
+    let show = |added: &[&Officer]| {
+        for officer in added.iter().filter(|officer| generated.contains(&officer.login.as_str())) {
+            println!("  {}  {}  first password {} (not shown again)", officer.login, officer.name, officer.password.expose_secret());
+        }
+    };
+    let tenant = onboard(config, &new, show).await?;
     let version = template.version;
     println!("{} {} is on the platform as number {}, at host {}, from {version}.", tenant.code, tenant.name, tenant.number, tenant.host);
-    let shown = [&new.sysadmin, &new.secadmin, &new.auditadmin].into_iter().zip(generated).filter(|(_, generated)| *generated);
-    for (officer, _) in shown {
-        println!("  {}  {}  first password {}", officer.login, officer.name, officer.password.expose_secret());
-    }
-    if generated.contains(&true) {
-        println!("These passwords are not shown again. An officer who was there already keeps the old one.");
-    }
     Ok(())
 }
 

@@ -93,7 +93,7 @@ async fn live(
         println!("Migrated {applied}");
     }
     for district in districts {
-        drumtower_identity::onboard(&config, &district.onboarding()).await?;
+        drumtower_identity::onboard(&config, &district.onboarding(), |_| ()).await?;
     }
     check_ports(&config, installation)?;
     for role in SERVICES.into_iter().chain(["gateway"]) {

@@ -7,10 +7,10 @@ use drumtower_proto::{
     options::Role,
 };
 use drumtower_runtime::{
-    Call, Clock, Config, Db, Failure, Fault,
+    Call, Clock, Config, Db, Failure, Fault, TenantTx,
     log::NewEvent,
     redis::{Bell, Redis},
-    seal::{Kek, Sealers},
+    seal::{Kek, Sealer, Sealers},
     server::failure,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -64,8 +64,9 @@ pub struct Officer {
     pub password: SecretString,
 }
 
-/// Creates the district and its officers, or finds them there.
-pub async fn onboard(config: &Config, new: &NewTenant) -> Result<Tenant, Failure> {
+/// Creates the district and its officers, or finds them there. `show` is given the officers that are new right before they are there for
+/// good: a first password that nobody saw could not be found out later.
+pub async fn onboard(config: &Config, new: &NewTenant, show: impl FnOnce(&[&Officer])) -> Result<Tenant, Failure> {
     let clock = Clock::system();
     let db = Db::connect(config, "identity", Bell::new(Redis::none())).map_err(failure)?;
     let sealers = Sealers::new(Kek::new(config.secret("kek")?).map_err(failure)?);
@@ -73,9 +74,7 @@ pub async fn onboard(config: &Config, new: &NewTenant) -> Result<Tenant, Failure
     let row = store::by_code_or_host(&db, &new.code, "").await?.ok_or("the district was not created")?;
     let call = Call::of_service("identity", row.number, clock.now(), Duration::from_secs(30));
     add_units(&db, &call, &new.units).await.map_err(failure)?;
-    for (officer, role) in [(&new.sysadmin, Role::Sysadmin), (&new.secadmin, Role::Secadmin), (&new.auditadmin, Role::Auditadmin)] {
-        add_officer(&db, &sealers, &call, officer, role).await.map_err(failure)?;
-    }
+    add_officers(&db, &sealers, &call, new, show).await.map_err(failure)?;
     Ok(row.into())
 }
 
@@ -101,19 +100,28 @@ async fn add_units(db: &Db, call: &Call, units: &[NewUnit]) -> Result<(), Fault>
     tx.done().await
 }
 
-/// One transaction an officer: the person with the role, or nothing when the login is there.
-async fn add_officer(db: &Db, sealers: &Sealers, call: &Call, officer: &Officer, role: Role) -> Result<(), Fault> {
+/// All officers in one transaction; whose login is there already is left as they are.
+async fn add_officers(db: &Db, sealers: &Sealers, call: &Call, new: &NewTenant, show: impl FnOnce(&[&Officer])) -> Result<(), Fault> {
     let sealer = sealers.of(db, call).await?;
     let mut tx = db.write(call).await?;
-    if user::store::by_login(&mut tx, &officer.login).await?.is_some() {
-        return Ok(());
+    let mut added = Vec::new();
+    for (officer, role) in [(&new.sysadmin, Role::Sysadmin), (&new.secadmin, Role::Secadmin), (&new.auditadmin, Role::Auditadmin)] {
+        if user::store::by_login(&mut tx, &officer.login).await?.is_none() {
+            add_officer(&mut tx, &sealer, officer, role).await?;
+            added.push(officer);
+        }
     }
+    show(&added);
+    tx.done().await
+}
+
+async fn add_officer(tx: &mut TenantTx, sealer: &Sealer, officer: &Officer, role: Role) -> Result<(), Fault> {
     let hash = password::hash(officer.password.expose_secret().to_owned()).await?;
     let id = Uuid::now_v7();
     let new = user::store::New { id, login: &officer.login, name: &officer.name, phone: "", unit: None, enterprise: None, password: &hash };
-    user::store::insert(&mut tx, &sealer, &new).await?;
+    user::store::insert(tx, sealer, &new).await?;
     let assignment = assignment::rules::Grant { id: Uuid::now_v7(), user: id, role, node: None, valid_to: None };
-    assignment::store::insert(&mut tx, &assignment, "service:identity").await?;
+    assignment::store::insert(tx, &assignment, "service:identity").await?;
     tx.emit(NewEvent::new("user.created", id, 1).facts(serde_json::json!({ "role": role.as_str_name() })));
-    tx.done().await
+    Ok(())
 }
