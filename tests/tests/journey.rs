@@ -173,8 +173,16 @@ async fn side_roads_return_redo_withdraw_urge() {
     verb(&liaison, &ticket, "sign", json!({})).await.ok();
     let me = handler.get("/v1/users/me").await.ok();
     verb(&liaison, &ticket, "transfer", json!({ "handler_id": me["id"] })).await.ok();
+    let here = json!({ "latitude": building["latitude"], "longitude": building["longitude"] });
+    verb(&handler, &ticket, "visit", json!({})).await.ok();
+    verb(&handler, &ticket, "checkIn", here.clone()).await.ok();
+    assert_eq!(verb(&handler, &ticket, "checkIn", here.clone()).await.reason(), "ALREADY_CHECKED_IN");
     verb(&handler, &ticket, "reportDone", json!({ "result": "PARTLY", "text": "部分完成" })).await.ok();
     assert_eq!(verb(&lead, &ticket, "sendBack", json!({ "reason": "请补充" })).await.ok()["state"], "HANDLING");
+    verb(&handler, &ticket, "visit", json!({})).await.ok();
+    let arrived = verb(&handler, &ticket, "checkIn", here.clone()).await.ok();
+    assert!(clock(&arrived, "C7")["stopped_at"].is_string(), "each visit has its own arrival: {arrived}");
+    assert_eq!(verb(&handler, &ticket, "checkIn", here).await.reason(), "ALREADY_CHECKED_IN");
     verb(&handler, &ticket, "reportDone", json!({ "result": "RESOLVED", "text": "全部完成" })).await.ok();
     verb(&lead, &ticket, "signOff", json!({})).await.ok();
     assert_eq!(verb(&callback, &ticket, "redo", json!({ "reason": "未解决" })).await.reason(), "NO_BAD_CALLBACK");
@@ -183,6 +191,29 @@ async fn side_roads_return_redo_withdraw_urge() {
     assert_eq!((redo["state"].as_str(), redo["redo_count"].as_i64()), (Some("REDO"), Some(1)));
     let again = clock(&redo, "C5");
     assert_eq!(time(&again["due_at"]), Calendar::national().due(time(&again["started_at"]), Span::WorkDays(3)).at);
+}
+
+#[tokio::test]
+async fn a_past_request_takes_no_number_of_ours() {
+    let world = world();
+    let (enterprise, sysadmin) = (world.sign_in(HERE, "enterprise").await, world.sign_in(HERE, "sysadmin").await);
+    let ticket = submit(&enterprise, &building(&enterprise).await).await;
+    let import = async |number: &str| {
+        let past = json!({ "number": number, "enterprise_id": enterprise.me["enterprise_id"], "kind": "HELP", "urgency": "NORMAL",
+            "title": "旧系统的诉求", "state": "SUBMITTED", "submitted_at": "2020-01-02T01:00:00Z" });
+        sysadmin.post("/v1/tickets:import", json!({ "tickets": [past] })).await
+    };
+    let today = ticket["number"].as_str().unwrap_or_default();
+    assert_eq!(import(today).await.reason(), "PAST_TICKET");
+    // As if it had been given out on that day.
+    sqlx::query("update ticketing.ticket set number = '20200102-0001' where tenant_id = 1 and number = $1")
+        .bind(today)
+        .execute(&mut world.admin().await)
+        .await
+        .expect("renumbered");
+    assert_eq!(import("20200102-0001").await.reason(), "NUMBER_TAKEN");
+    assert_eq!(import("20200102-0002").await.ok()["created"], 1);
+    assert_eq!(import("20200102-0002").await.ok()["unchanged"], 1);
 }
 
 #[tokio::test]

@@ -16,8 +16,13 @@ use tonic::service::Routes;
 use crate::clock::rules::Policy;
 
 /// The service's schema.
-pub const SCHEMA: migrate::Service =
-    migrate::Service { name: "ticketing", migrations: &[("0002_ticketing", include_str!("../migrations/0002_ticketing.sql"))] };
+pub const SCHEMA: migrate::Service = migrate::Service {
+    name: "ticketing",
+    migrations: &[
+        ("0002_ticketing", include_str!("../migrations/0002_ticketing.sql")),
+        ("0003_visits", include_str!("../migrations/0003_visits.sql")),
+    ],
+};
 
 /// What promises rest on: the policy in force and the working calendar.
 #[derive(Debug)]

@@ -145,6 +145,7 @@ impl Tickets {
         store::save(&mut tx, &matter, &ticket, &history, &self.setting.policy.version).await?;
         if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
             let arrival = store::Arrival {
+                visit: ticket.round(Name::C7),
                 user: *user,
                 unit: *unit,
                 latitude: at.latitude,

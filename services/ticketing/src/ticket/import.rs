@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use drumtower_proto::ticketing::{PastTicket, refuse_ticket_request::Reason};
 use drumtower_runtime::{
-    Call, Fault, Refusal, TenantTx,
+    Call, Fault, Kind, Refusal, TenantTx,
     call::{id, needed_id},
     clock::from_proto,
     log::NewEvent,
@@ -44,6 +44,12 @@ pub async fn read(
     sealer: &Sealer,
     promises: Promises<'_>,
 ) -> Result<Past, Fault> {
+    let today = drumtower_runtime::calendar::today(call.now).strftime("%Y%m%d").to_string();
+    if past.number.as_str() >= today.as_str() {
+        return Err(
+            at_row(row, bad("number", "must be of a day before today: the platform gives out today's and later ones itself")).into()
+        );
+    }
     let enterprise = needed_id("enterprise_id", &past.enterprise_id)?;
     let card = cards.enterprise(call, enterprise).await?;
     let building = match id("building_id", &past.building_id)? {
@@ -184,6 +190,12 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     let mut new = HashSet::new();
     for chunk in past.chunks(1000) {
         new.extend(insert_rows(tx, chunk).await?);
+    }
+    let taken: Vec<&str> = past.iter().filter(|past| !new.contains(&past.matter.id)).map(|past| past.matter.number.as_str()).collect();
+    if let Some(number) = store::given(tx, &taken).await? {
+        let (zh, en) =
+            (format!("编号 {number} 已属于本平台的另一诉求"), format!("{number} is the number of another request of this platform"));
+        return Err(Refusal::new(Kind::Exists, "NUMBER_TAKEN", zh, en).fact("number", number).into());
     }
     let fresh: Vec<&Past> = past.iter().filter(|past| new.contains(&past.matter.id)).collect();
     insert_events(tx, &fresh, actor).await?;

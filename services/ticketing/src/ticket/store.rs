@@ -140,7 +140,9 @@ const WHOLE: &str =
                     (extract(epoch from c.due_at) * 1000000)::int8, c.provisional, (extract(epoch from c.stopped_at) * 1000000)::int8,
                     (extract(epoch from c.breached_at) * 1000000)::int8) order by c.started_at, c.name, c.round)::text
                 from clock c where c.tenant_id = $1 and c.ticket_id = $2) as clocks,
-               array(select i.user_id from check_in i where i.tenant_id = $1 and i.ticket_id = $2 order by i.at, i.user_id) as arrived
+               array(select i.user_id from check_in i where i.tenant_id = $1 and i.ticket_id = $2
+                 and i.visit = (select count(*) from clock c where c.tenant_id = $1 and c.ticket_id = $2 and c.name = 'C7')
+                 order by i.at, i.user_id) as arrived
              from ticket t where t.tenant_id = $1 and t.id = $2";
 
 /// A request as it stands.
@@ -332,9 +334,22 @@ pub async fn save_parts(tx: &mut TenantTx, tickets: &[(Uuid, &Ticket)]) -> sqlx:
     Ok(())
 }
 
+/// One of these numbers that this platform gave out itself.
+#[tracing::instrument(name = "db.ticket.given", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn given(tx: &mut TenantTx, numbers: &[&str]) -> sqlx::Result<Option<String>> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select number from ticket where tenant_id = $1 and number = any($2) and not imported order by number limit 1")
+            .bind(tx.tenant())
+            .bind(numbers)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(found.map(|(number,)| number))
+}
+
 /// Somebody arrived.
 #[derive(Debug)]
 pub struct Arrival {
+    pub visit: i32,
     pub user: Uuid,
     pub unit: Uuid,
     pub latitude: f64,
@@ -346,11 +361,12 @@ pub struct Arrival {
 #[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: jiff::Timestamp) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into check_in (tenant_id, ticket_id, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into check_in (tenant_id, ticket_id, visit, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(tx.tenant())
     .bind(ticket)
+    .bind(arrival.visit)
     .bind(arrival.user)
     .bind(arrival.unit)
     .bind(arrival.latitude)

@@ -73,6 +73,7 @@ impl Ticket {
             Change::Contacted { .. } => self.stop(&[Name::C4], at),
             Change::SetOut { clocks, .. } => {
                 self.start(clocks);
+                self.checked_in.clear();
                 self.state = State::OnSite;
             }
             Change::CheckedIn { unit, user, .. } => self.checked_in(*unit, *user, at),

@@ -53,7 +53,7 @@ pub struct Ticket {
     pub refuse_reason: Option<Reason>,
     /// People who worked on it: none of them calls back.
     pub handled_by: Vec<Uuid>,
-    /// People who checked in.
+    /// People who checked in on the latest visit.
     pub checked_in: Vec<Uuid>,
     /// Half-days on which the requester was not reached.
     pub unreached: Vec<String>,

@@ -90,6 +90,11 @@ fn the_main_job_runs_from_submission_to_rating() {
     assert_eq!(refusal(world.step(&mut ticket, &done(false), &market, now)), "SUPPORT_OPEN");
     world.step(&mut ticket, &done(false), &fire, now).expect("support reported");
     world.step(&mut ticket, &done(false), &market, now).expect("reported");
+    world.step(&mut ticket, &Command::SendBack, &who(Uuid::from_u128(8), &[MARKET]), now).expect("sent back");
+    world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way again");
+    world.step(&mut ticket, &check_in, &market, now).expect("arrived again");
+    assert!(ticket.running(Name::C7).is_none(), "the second visit's promise was kept");
+    world.step(&mut ticket, &done(false), &market, now).expect("reported again");
     world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
     assert!(ticket.running(Name::C5).is_none());
     let call_back = Command::CallBack { outcome: Outcome::Satisfied };
