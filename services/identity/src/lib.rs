@@ -15,14 +15,20 @@ use drumtower_proto::identity::{
     notice_service_server::NoticeServiceServer, session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer,
     unit_service_server::UnitServiceServer, user_service_server::UserServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, log::consume, migrate, server};
+use drumtower_runtime::{Config, Failure, Parts, housekeeping::keep_house, log::consume, migrate, server};
 use tonic::service::Routes;
 
+pub use session::chores::CHORES;
 pub use tenant::onboard::{NewTenant, NewUnit, Officer, onboard};
 
 /// The service's schema.
-pub const SCHEMA: migrate::Service =
-    migrate::Service { name: "identity", migrations: &[("0002_identity", include_str!("../migrations/0002_identity.sql"))] };
+pub const SCHEMA: migrate::Service = migrate::Service {
+    name: "identity",
+    migrations: &[
+        ("0002_identity", include_str!("../migrations/0002_identity.sql")),
+        ("0003_past_sessions", include_str!("../migrations/0003_past_sessions.sql")),
+    ],
+};
 
 /// Services whose events ask for notices, with the cursors' names.
 const TOLD_BY: [(&str, &str); 2] = [("ticketing", "notices of ticketing"), ("party", "notices of party")];
@@ -34,6 +40,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             let consumer = notice::consume::Notices { source, name };
             tokio::spawn(consume(consumer, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
         }
+        tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         routes(parts)
     })
     .await

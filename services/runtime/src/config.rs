@@ -19,7 +19,7 @@ pub const SERVICES: [&str; 4] = ["identity", "enterprise", "party", "ticketing"]
 pub struct Config {
     /// The database.
     pub database: Database,
-    /// Redis, for example `redis://127.0.0.1:6390`; without it everything works, slower.
+    /// Redis: one server, the master that Sentinels watch, or a Cluster (`docs/operations.md`); without it everything works, slower.
     pub redis: Option<String>,
     /// Address each service is reached at and listens on, for example `127.0.0.1:7101`.
     pub services: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What keeps a service's tables from growing without end: idempotency keys are kept for two days, then dropped, district by district.
+//! What keeps a service's tables from growing without end: what is past its use is dropped, district by district, a batch at a time.
 
 use std::time::Duration;
 
@@ -7,48 +7,63 @@ use jiff_sqlx::ToSqlx as _;
 
 use crate::{call::Call, clock::Clock, db::Db, fault::Fault};
 
-/// How long a key is good for.
-const KEPT: SignedDuration = SignedDuration::from_hours(48);
-/// How often old ones are looked for.
+/// What is dropped when it is older than what.
+#[derive(Debug, Clone, Copy)]
+pub struct Chore {
+    /// For the log.
+    pub name: &'static str,
+    /// How long it is kept.
+    pub kept: SignedDuration,
+    /// Which districts have some from before `$1`: a sweep.
+    pub find: &'static str,
+    /// Drops some of a district `$1` from before `$2`, at most `$3` at a time.
+    pub drop: &'static str,
+}
+
+/// Every service's chore: idempotency keys.
+pub const KEYS: Chore = Chore {
+    name: "idempotency keys",
+    kept: SignedDuration::from_hours(48),
+    find: "select tenant_id, count(*) from request_key where at < $1 group by tenant_id order by tenant_id",
+    drop: "delete from request_key where tenant_id = $1 and (principal, key) in
+             (select principal, key from request_key where tenant_id = $1 and at < $2 limit $3)",
+};
+
+/// How often old things are looked for.
 const EVERY: Duration = Duration::from_secs(600);
-/// Rows dropped in one transaction.
+/// Things dropped in one transaction.
 const BATCH: i64 = 2000;
 
 /// Runs until the process ends. Two processes at once do no harm.
-pub async fn keep_house(db: Db, clock: Clock) {
+pub async fn keep_house(db: Db, clock: Clock, chores: &'static [Chore]) {
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Err(error) = drop_old_keys(&db, &clock).await {
-            tracing::warn!(?error, "old idempotency keys stay a while longer");
+        for chore in chores {
+            if let Err(error) = chore.done(&db, &clock).await {
+                tracing::warn!(?error, chore.name, "what is old stays a while longer");
+            }
         }
     }
 }
 
-/// Drops the keys of every district that has old ones; how many.
-pub async fn drop_old_keys(db: &Db, clock: &Clock) -> Result<u64, Fault> {
-    let before = clock.now() - KEPT;
-    let districts =
-        db.sweep("select tenant_id, count(*) from request_key where at < $1 group by tenant_id order by tenant_id", before).await?;
-    let mut dropped = 0;
-    for (tenant, _) in districts {
-        loop {
-            let call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
-            let mut tx = db.write(&call).await?;
-            let gone = sqlx::query(
-                "delete from request_key where tenant_id = $1 and (principal, key) in
-                   (select principal, key from request_key where tenant_id = $1 and at < $2 limit $3)",
-            )
-            .bind(tx.tenant())
-            .bind(before.to_sqlx())
-            .bind(BATCH)
-            .execute(tx.conn())
-            .await?;
-            tx.done().await?;
-            dropped += gone.rows_affected();
-            if gone.rows_affected() < BATCH.unsigned_abs() {
-                break;
+impl Chore {
+    /// Does it for every district; how many things were dropped.
+    pub async fn done(&self, db: &Db, clock: &Clock) -> Result<u64, Fault> {
+        let before = clock.now() - self.kept;
+        let mut dropped = 0;
+        for (tenant, _) in db.sweep(self.find, before).await? {
+            loop {
+                let call = Call::of_service(db.service(), tenant, clock.now(), Duration::from_secs(10));
+                let mut tx = db.write(&call).await?;
+                let gone =
+                    sqlx::query(self.drop).bind(tx.tenant()).bind(before.to_sqlx()).bind(BATCH).execute(tx.conn()).await?.rows_affected();
+                tx.done().await?;
+                dropped += gone;
+                if gone < BATCH.unsigned_abs() {
+                    break;
+                }
             }
         }
+        Ok(dropped)
     }
-    Ok(dropped)
 }

@@ -103,46 +103,58 @@ async fn apply(admin: &mut PgConnection, schema: &str, name: &str, text: &str) -
     Ok(true)
 }
 
-/// Protects every table of the schema that is not yet: forced row-level security, one permissive policy, and exactly the grants that its
-/// comment allows. Partitions are reached through their parent only.
+/// Protects every table of the schema: forced row-level security, one permissive policy, and exactly the grants that its comment allows.
+/// Partitions are reached through their parent only.
 async fn protect(admin: &mut PgConnection, schema: &str) -> Result<(), Failure> {
-    let tables: Vec<(String, Option<String>, bool)> = sqlx::query_as(
+    let tables: Vec<(String, Option<String>, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, obj_description(c.oid, 'pg_class'),
-                exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+                exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped),
+                c.relrowsecurity, exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polname = 'sweep')
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition and not c.relrowsecurity
+         where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
            and c.relname <> 'schema_migration'",
     )
     .bind(schema)
     .fetch_all(&mut *admin)
     .await?;
-    for (table, comment, has_tenant) in tables {
+    for (table, comment, has_tenant, guarded, swept) in tables {
         let comment = comment.ok_or_else(|| format!("{schema}.{table} has no comment"))?;
-        let login = format!("dt_{schema}");
         if !has_tenant {
             if !comment.contains("beyond tenants") {
                 return Err(format!("{schema}.{table} has no tenant_id and does not say that it is beyond tenants").into());
             }
-            run(admin, &format!("grant select, insert, update, delete on {schema}.{table} to {login}")).await?;
+            run(admin, &format!("grant select, insert, update, delete on {schema}.{table} to dt_{schema}")).await?;
             continue;
         }
-        run(admin, &format!("alter table {schema}.{table} enable row level security")).await?;
-        run(admin, &format!("alter table {schema}.{table} force row level security")).await?;
-        run(
-            admin,
-            &format!(
-                "create policy tenant on {schema}.{table} to {login}
-                 using (tenant_id = drumtower.current_tenant()) with check (tenant_id = drumtower.current_tenant())"
-            ),
-        )
-        .await?;
-        let grants = if comment.contains("append-only") { "select, insert" } else { "select, insert, update, delete" };
-        run(admin, &format!("grant {grants} on {schema}.{table} to {login}")).await?;
+        if !guarded {
+            guard(admin, schema, &table, comment.contains("append-only")).await?;
+        }
         if let Some((_, columns)) = comment.split_once("swept: ") {
-            run(admin, &format!("create policy sweep on {schema}.{table} for select to {login}_sweep using (true)")).await?;
-            run(admin, &format!("grant select ({columns}) on {schema}.{table} to {login}_sweep")).await?;
+            let login = format!("dt_{schema}_sweep");
+            if !swept {
+                run(admin, &format!("create policy sweep on {schema}.{table} for select to {login} using (true)")).await?;
+            }
+            run(admin, &format!("grant select ({columns}) on {schema}.{table} to {login}")).await?;
         }
     }
+    Ok(())
+}
+
+/// A district's rows are for a session of this district only.
+async fn guard(admin: &mut PgConnection, schema: &str, table: &str, append_only: bool) -> Result<(), Failure> {
+    let login = format!("dt_{schema}");
+    run(admin, &format!("alter table {schema}.{table} enable row level security")).await?;
+    run(admin, &format!("alter table {schema}.{table} force row level security")).await?;
+    run(
+        admin,
+        &format!(
+            "create policy tenant on {schema}.{table} to {login}
+             using (tenant_id = drumtower.current_tenant()) with check (tenant_id = drumtower.current_tenant())"
+        ),
+    )
+    .await?;
+    let grants = if append_only { "select, insert" } else { "select, insert, update, delete" };
+    run(admin, &format!("grant {grants} on {schema}.{table} to {login}")).await?;
     Ok(())
 }
 

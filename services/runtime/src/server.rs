@@ -21,7 +21,7 @@ use crate::{
     db::Db,
     fault::Fault,
     guard::{Guard, guard},
-    housekeeping::keep_house,
+    housekeeping::{self, keep_house},
     log::{Log, sequence, sign_heads},
     peers::Peers,
     redis::{Bell, Redis},
@@ -149,7 +149,7 @@ impl Parts {
     /// Serves on a bound address until `stop`.
     pub async fn serve_on(self, incoming: TcpIncoming, routes: Routes, stop: impl Future<Output = ()> + Send) -> Result<(), Failure> {
         tokio::spawn(sequence(self.db.clone(), self.clock.clone()));
-        tokio::spawn(keep_house(self.db.clone(), self.clock.clone()));
+        tokio::spawn(keep_house(self.db.clone(), self.clock.clone(), &[housekeeping::KEYS]));
         tokio::spawn(sign_heads(self.db.clone(), self.peers.clone(), self.clock.clone()));
         tokio::spawn(self.revocations.clone().run(self.db.clone(), self.peers.clone(), self.clock.clone()));
         if self.name != "identity" {

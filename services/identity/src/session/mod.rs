@@ -2,6 +2,7 @@
 //! refresh token ends its whole family; a lost answer does not.
 
 pub mod api;
+pub mod chores;
 pub mod password;
 pub mod rules;
 pub mod store;

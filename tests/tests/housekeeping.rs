@@ -1,0 +1,49 @@
+//! What is past its use is dropped, in every district, and nothing else is.
+
+use drumtower_runtime::{
+    Clock,
+    db::Db,
+    housekeeping::{Chore, KEYS},
+    redis::{Bell, Redis},
+};
+use drumtower_tests::world::{Wanted, World};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+/// Two districts, each with 2,500 old things and one young one of each kind: more than a batch.
+const THINGS: [&str; 5] = [
+    "insert into identity.user_account (tenant_id, id, login, name, phone, password, active, version, created_at)
+     select t, gen_random_uuid(), 'somebody', '', '', '', true, 1, now() from generate_series(1, 2) t",
+    "insert into identity.session (tenant_id, id, user_id, auth_time, expires_at, address)
+     select tenant_id, gen_random_uuid(), id, now(), now() - case when n = 0 then interval '29 days' else interval '31 days' end, ''
+     from identity.user_account, generate_series(0, 2500) n",
+    "insert into identity.refresh_token (tenant_id, hash, session_id, created_at)
+     select tenant_id, sha256(uuid_send(id)), id, now() from identity.session",
+    "insert into identity.login_attempt (tenant_id, login, address, failures, since)
+     select t, 'a', n::text, 1, now() - case when n = 0 then interval '23 hours' else interval '25 hours' end
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
+    "insert into identity.request_key (tenant_id, principal, key, hash, answer, at)
+     select t, gen_random_uuid()::text, 'a', '', '', now() - case when n = 0 then interval '47 hours' else interval '49 hours' end
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
+];
+
+async fn count(admin: &mut PgConnection, table: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from identity.{table}"))).fetch_one(admin).await.expect("counted")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_goes_and_what_is_not_stays() {
+    let world = tokio::task::spawn_blocking(|| World::start(&Wanted { bare: true, ..Wanted::default() })).await.expect("a world");
+    let mut admin = world.admin().await;
+    for statement in THINGS {
+        sqlx::raw_sql(statement).execute(&mut admin).await.expect("inserted");
+    }
+    let db = Db::connect(&world.config, "identity", Bell::new(Redis::none())).expect("pools");
+    let chores: Vec<Chore> = std::iter::once(KEYS).chain(drumtower_identity::CHORES).collect();
+    for chore in &chores {
+        assert_eq!(chore.done(&db, &Clock::system()).await.expect(chore.name), 5000, "{}", chore.name);
+        assert_eq!(chore.done(&db, &Clock::system()).await.expect(chore.name), 0, "{}", chore.name);
+    }
+    for table in ["session", "refresh_token", "login_attempt", "request_key", "user_account"] {
+        assert_eq!(count(&mut admin, table).await, 2, "{table}");
+    }
+}
