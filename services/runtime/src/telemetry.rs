@@ -20,7 +20,15 @@ use opentelemetry_sdk::{
 };
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer,
+    field::RecordFields,
+    filter::Targets,
+    fmt::{FormatFields, format::Writer},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
 
 use crate::{config::Telemetry, fault::Fault};
 
@@ -36,9 +44,9 @@ pub struct Exporters {
 pub fn start(settings: &Telemetry, service: &str) -> Result<Exporters, Fault> {
     let broken = |error: &dyn std::fmt::Display| Fault::broken(format!("telemetry: {error}"));
     global::set_text_map_propagator(TraceContextPropagator::new());
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| broken(&error))?;
+    let filter: Targets = settings.log.parse().map_err(|error| broken(&error))?;
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    let registry = tracing_subscriber::registry().with(filter).with(lines);
+    let registry = tracing_subscriber::registry().with(filter).with(lines.fmt_fields(Nothing));
     let resource =
         Resource::builder().with_service_name(service.to_owned()).with_attribute(KeyValue::new("service.namespace", "drumtower")).build();
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample)));
@@ -46,12 +54,13 @@ pub fn start(settings: &Telemetry, service: &str) -> Result<Exporters, Fault> {
     let Some(endpoint) = &settings.otlp else {
         // Without a collector nothing is recorded; spans still carry trace ids, for request ids and the other services.
         let traces = traces.with_sampler(Sampler::AlwaysOff).build();
-        let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("drumtower"));
+        let layer = spans(&traces);
         registry.with(layer).try_init().map_err(|error| broken(&error))?;
         return Ok(Exporters { traces: Some(traces), ..Exporters::default() });
     };
-    let spans = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint).build().map_err(|error| broken(&error))?;
-    let traces = traces.with_batch_exporter(spans).build();
+    let exporter =
+        opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint).build().map_err(|error| broken(&error))?;
+    let traces = traces.with_batch_exporter(exporter).build();
     let exporter =
         opentelemetry_otlp::MetricExporter::builder().with_tonic().with_endpoint(endpoint).build().map_err(|error| broken(&error))?;
     let metrics = SdkMeterProvider::builder().with_resource(resource.clone()).with_periodic_exporter(exporter).build();
@@ -60,9 +69,35 @@ pub fn start(settings: &Telemetry, service: &str) -> Result<Exporters, Fault> {
         opentelemetry_otlp::LogExporter::builder().with_tonic().with_endpoint(endpoint).build().map_err(|error| broken(&error))?;
     let logs = SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
     let bridge = opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge::new(&logs);
-    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("drumtower"));
+    let layer = spans(&traces);
     registry.with(layer).with(bridge).try_init().map_err(|error| broken(&error))?;
     Ok(Exporters { traces: Some(traces), metrics: Some(metrics), logs: Some(logs) })
+}
+
+/// Spans of a provider, with what we say of them and nothing else.
+fn spans<S>(traces: &SdkTracerProvider) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
+    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("drumtower"));
+    layer.with_tracked_inactivity(false).with_threads(false).with_location(false)
+}
+
+/// Lines say nothing of spans: their fields are not written down for them either.
+struct Nothing;
+
+impl<'writer> FormatFields<'writer> for Nothing {
+    fn format_fields<R: RecordFields>(&self, _: Writer<'writer>, _: R) -> std::fmt::Result {
+        Ok(())
+    }
+
+    fn add_fields(
+        &self,
+        _: &'writer mut tracing_subscriber::fmt::FormattedFields<Self>,
+        _: &tracing::span::Record<'_>,
+    ) -> std::fmt::Result {
+        Ok(())
+    }
 }
 
 impl Exporters {

@@ -72,7 +72,7 @@ mod tests {
         let Ok(Address::Watched { sentinels, name, master }) = Address::parse("redis+sentinel://:p%40ss@a,b:5000,[::1]/park/3") else {
             panic!("not read");
         };
-        assert_eq!(places(&sentinels), ["a:26379", "b:5000", "[::1]:26379"]);
+        assert_eq!(places(&sentinels), ["a:26379", "b:5000", "::1:26379"]);
         assert_eq!((name.as_str(), master.redis_settings().db(), master.redis_settings().password()), ("park", 3, Some("p@ss")));
         assert!(sentinels.iter().all(|sentinel| sentinel.redis_settings().password().is_none()));
         assert!(matches!(Address::parse("redis+cluster://u:p@a:1,b/"), Ok(Address::Cluster(nodes)) if places(&nodes) == ["a:1", "b:6379"]));
