@@ -52,10 +52,25 @@ fn start_redis(dir: &Path, port: Port) -> Redis {
     Redis::start(&dir.join("redis"), port, password.into()).expect("Redis")
 }
 
+/// Removes what earlier test processes left, an hour after they ended: until then somebody may want to read their logs.
+fn clear_old_worlds() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("drumtower-").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        let ended = pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        if ended && age.is_some_and(|age| age > Duration::from_secs(3600)) {
+            let _gone = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl World {
     /// Builds a world; panics with what is wrong when it cannot.
     pub fn start(wanted: &Wanted) -> Self {
-        let dir = tempfile::Builder::new().prefix("drumtower-").tempdir().expect("a temporary folder").keep();
+        clear_old_worlds();
+        let prefix = format!("drumtower-{}-", std::process::id());
+        let dir = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder").keep();
         let secrets = dir.join("secrets");
         drumtower::secrets::complete(&secrets).expect("secrets");
         let postgres =

@@ -29,7 +29,7 @@ fn world() -> &'static World {
 }
 
 /// People of a district who between them hold every permission.
-const LOGINS: [&str; 17] = [
+const LOGINS: [&str; 19] = [
     "dispatcher",
     "liaison",
     "handler",
@@ -39,6 +39,8 @@ const LOGINS: [&str; 17] = [
     "supervisor",
     "registrar",
     "arbiter",
+    "approver",
+    "subcentre",
     "leader",
     "clerk",
     "committee",

@@ -66,7 +66,7 @@ async fn a_request_runs_from_submission_to_rating_with_real_clocks() {
     let (market, building) = (unit(&dispatcher, "market").await, building(&dispatcher).await);
 
     let ticket = submit(&enterprise, &building).await;
-    assert_eq!((ticket["state"].as_str(), ticket["possible"].as_array().map(Vec::len)), (Some("SUBMITTED"), Some(4)));
+    assert_eq!((ticket["state"].as_str(), ticket["possible"].as_array().map(Vec::len)), (Some("SUBMITTED"), Some(7)));
     let calendar = Calendar::national();
     let c1 = clock(&ticket, "C1");
     assert_eq!(time(&c1["due_at"]), calendar.due(time(&c1["started_at"]), Span::minutes(10)).at);
@@ -115,7 +115,10 @@ async fn what_does_not_fit_is_refused_with_what_does() {
     let refused = verb(&dispatcher, &ticket, "dispatch", json!({ "lead_unit_id": market })).await;
     assert_eq!((refused.status, refused.reason()), (400, "ILLEGAL_TRANSITION"));
     let facts = &refused.body["error"]["details"][0]["metadata"];
-    assert_eq!((facts["state"].as_str(), facts["possible"].as_str()), (Some("SUBMITTED"), Some("accept, refuse, withdraw, urge")));
+    assert_eq!(
+        (facts["state"].as_str(), facts["possible"].as_str()),
+        (Some("SUBMITTED"), Some("accept, refuse, merge, withdraw, urge, supervise, instruct"))
+    );
     assert!(refused.body["error"]["details"].as_array().into_iter().flatten().any(|detail| detail["locale"] == "zh-CN"));
     assert_eq!(refused.request_id.len(), 32);
 

@@ -8,12 +8,16 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    item_service_server::ItemServiceServer, ticket_service_server::TicketServiceServer, window_service_server::WindowServiceServer,
+    item_service_server::ItemServiceServer, ticket_service_server::TicketServiceServer,
+    ticket_side_service_server::TicketSideServiceServer, window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{Config, Failure, Parts, calendar::Calendar, migrate, server};
 use tonic::service::Routes;
 
-use crate::clock::rules::Policy;
+use crate::{
+    clock::rules::{Policy, Promises},
+    ticket::rules::{Book, Machine},
+};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service = migrate::Service {
@@ -21,19 +25,27 @@ pub const SCHEMA: migrate::Service = migrate::Service {
     migrations: &[
         ("0002_ticketing", include_str!("../migrations/0002_ticketing.sql")),
         ("0003_visits", include_str!("../migrations/0003_visits.sql")),
+        ("0004_side_roads", include_str!("../migrations/0004_side_roads.sql")),
     ],
 };
 
-/// What promises rest on: the policy in force and the working calendar.
+/// What decisions rest on: the machine, the policy in force and the working calendar.
 #[derive(Debug)]
 pub struct Setting {
+    machine: Machine,
     policy: Policy,
     calendar: Calendar,
 }
 
 impl Setting {
     fn standard() -> Result<Arc<Self>, Failure> {
-        Ok(Arc::new(Self { policy: Policy::standard()?, calendar: Calendar::national() }))
+        let machine = Machine::standard()?;
+        machine.check(&machine).map_err(|refusal| refusal.en().to_owned())?;
+        Ok(Arc::new(Self { machine, policy: Policy::standard()?, calendar: Calendar::national() }))
+    }
+
+    fn book(&self) -> Book<'_> {
+        Book { machine: &self.machine, promises: Promises { policy: &self.policy, calendar: &self.calendar } }
     }
 }
 
@@ -63,7 +75,9 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
         numbers: ticket::number::Numbers::default(),
         setting: Setting::standard()?,
     };
-    Ok(Routes::new(TicketServiceServer::new(tickets))
+    let tickets = Arc::new(tickets);
+    Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
+        .add_service(TicketSideServiceServer::from_arc(tickets))
         .add_service(WindowServiceServer::new(window::api::Windows { db: parts.db.clone() }))
         .add_service(ItemServiceServer::new(item::api::Items { db: parts.db.clone(), cards: cards(parts) })))
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use crate::{demo, installation::Installation};
 
 /// Accounts that the demonstration data always has, in the order of a request's life, and what each is for.
-const ACCOUNTS: [(&str, &str); 15] = [
+const ACCOUNTS: [(&str, &str); 17] = [
     ("enterprise", "asks for help, follows it, rates it"),
-    ("dispatcher", "accepts, refuses, dispatches"),
+    ("dispatcher", "accepts, refuses, answers, merges, dispatches"),
+    ("subcentre", "calls up units of the district"),
     ("liaison", "signs for a unit, or returns"),
-    ("handler", "contacts, goes on site, reports"),
+    ("handler", "contacts, goes on site, consults, reports"),
     ("lead", "signs off for a unit"),
     ("callback", "calls back, orders it redone"),
-    ("supervisor", "watches clocks, urges"),
-    ("leader", "sees the whole district"),
+    ("supervisor", "watches clocks, urges, supervises"),
+    ("approver", "decides on more time, pauses, exclusions"),
+    ("leader", "sees the whole district, instructs"),
     ("registrar", "keeps the register of companies"),
     ("clerk", "works at a window"),
     ("committee", "guides all party organisations"),

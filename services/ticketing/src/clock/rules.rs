@@ -1,9 +1,10 @@
 //! Policies and clocks. A policy is data with its sources; a clock keeps the version it began under.
 
 use drumtower_proto::ticketing::ticket::{Kind, Urgency};
-use drumtower_runtime::calendar::{Calendar, Span};
+use drumtower_runtime::calendar::{Calendar, Pause, Span, Unit as Counted};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The clocks of a request (ticketing.md §2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,15 +23,40 @@ pub enum Name {
     C6,
     /// Arrive on site.
     C7,
+    /// Join a consultation.
+    C8,
     /// Call back.
     C9,
     /// Rate.
     C10,
+    /// The next step of supervision after the resolution clock ran out.
+    C11,
+    /// A decision of a consultation is to be carried out.
+    Task,
+    /// The longest that a pause may last.
+    Hold,
+    /// A request on the ledger is looked at again.
+    Ledger,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 9] = [Self::C1, Self::C2, Self::C3, Self::C4, Self::C5, Self::C6, Self::C7, Self::C9, Self::C10];
+    pub const ALL: [Self; 14] = [
+        Self::C1,
+        Self::C2,
+        Self::C3,
+        Self::C4,
+        Self::C5,
+        Self::C6,
+        Self::C7,
+        Self::C8,
+        Self::C9,
+        Self::C10,
+        Self::C11,
+        Self::Task,
+        Self::Hold,
+        Self::Ledger,
+    ];
 
     /// As in the contract and the table.
     pub fn text(self) -> &'static str {
@@ -42,8 +68,13 @@ impl Name {
             Self::C5 => "C5",
             Self::C6 => "C6",
             Self::C7 => "C7",
+            Self::C8 => "C8",
             Self::C9 => "C9",
             Self::C10 => "C10",
+            Self::C11 => "C11",
+            Self::Task => "TASK",
+            Self::Hold => "HOLD",
+            Self::Ledger => "LEDGER",
         }
     }
 
@@ -52,29 +83,79 @@ impl Name {
         Self::ALL.into_iter().find(|name| name.text() == text)
     }
 
-    /// Whether running out is somebody's failure. The return window and the rating merely close.
+    /// Whether running out is somebody's failure. The return window and the rating merely close, a pause and a stay on the ledger end,
+    /// and the ladder climbs.
     pub fn is_duty(self) -> bool {
-        !matches!(self, Self::C6 | Self::C10)
+        !matches!(self, Self::C6 | Self::C10 | Self::C11 | Self::Hold | Self::Ledger)
+    }
+
+    /// Whether it stands still while the request is paused: only the promise to resolve does.
+    pub fn pauses(self) -> bool {
+        matches!(self, Self::C5 | Self::C11)
     }
 }
 
-/// A clock of one request.
+/// A clock of one request. Facts and not remainders: what it was given, when it stood still; its due time follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     pub name: Name,
     /// Counts the clocks of one name: a second dispatch starts a second C3.
     pub round: i32,
+    /// The unit whose promise it is, when several have one beside each other.
+    #[serde(default)]
+    pub unit: Option<Uuid>,
     pub started_at: Timestamp,
+    /// Time allowed.
+    #[serde(default = "unsaid")]
+    pub span: Span,
+    /// Granted beyond it, counted like it.
+    #[serde(default)]
+    pub extended: u32,
+    /// When it stood still.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
+    /// A leader's word: due then at the latest.
+    #[serde(default)]
+    pub latest: Option<Timestamp>,
+    /// Shares of its time after which it warns, per cent, and the instants they make.
+    #[serde(default)]
+    pub percents: Vec<u8>,
+    #[serde(default)]
+    pub warns: Vec<Timestamp>,
+    /// How many warnings were given.
+    #[serde(default)]
+    pub warned: usize,
     pub due_at: Timestamp,
     pub provisional: bool,
     pub stopped_at: Option<Timestamp>,
     pub breached_at: Option<Timestamp>,
 }
 
+/// Events of before spans were kept with their clocks.
+fn unsaid() -> Span {
+    Span::WorkDays(5)
+}
+
 impl Clock {
-    /// Whether it runs.
+    /// Whether it runs, or stands still for a while.
     pub fn runs(&self) -> bool {
         self.stopped_at.is_none()
+    }
+
+    /// All of it, as the table keeps it beside the columns that questions are asked of.
+    pub fn facts(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether it stands still.
+    pub fn paused(&self) -> bool {
+        self.pauses.last().is_some_and(|(_, to)| to.is_none())
+    }
+
+    /// When it next has something to say: a warning, or that it ran out.
+    pub fn fires_at(&self) -> Option<Timestamp> {
+        let silent = !self.runs() || self.paused() || self.breached_at.is_some();
+        (!silent).then(|| self.warns.get(self.warned).copied().unwrap_or(self.due_at))
     }
 }
 
@@ -96,8 +177,13 @@ struct Promise {
     kind: Option<String>,
     urgency: Option<String>,
     danger: Option<bool>,
+    /// The clocks of a name from this one on; the first when not said.
+    round: Option<i32>,
     unit: Unit,
     count: u32,
+    /// When to warn, per cent of the time.
+    #[serde(default)]
+    warn: Vec<u8>,
     #[expect(dead_code, reason = "read by people; every promise says where it comes from")]
     source: String,
 }
@@ -124,20 +210,23 @@ impl Policy {
         serde_json::from_str(include_str!("../../data/clock_policy.json"))
     }
 
-    /// How long a clock runs.
-    fn span(&self, clock: Name, matter: Matter) -> Span {
+    /// How long a clock runs, and when it warns.
+    fn promise(&self, clock: Name, round: i32, matter: Matter) -> (Span, Vec<u8>) {
         let fits = |promise: &&Promise| {
             promise.clock == clock
+                && promise.round.is_none_or(|from| round >= from)
                 && promise.kind.as_deref().is_none_or(|kind| kind == matter.kind.as_str_name())
                 && promise.urgency.as_deref().is_none_or(|urgency| urgency == matter.urgency.as_str_name())
                 && promise.danger.is_none_or(|danger| danger == matter.danger)
         };
-        self.promises.iter().find(fits).map_or(Span::WorkDays(5), |promise| match promise.unit {
+        let Some(promise) = self.promises.iter().find(fits) else { return (Span::WorkDays(5), Vec::new()) };
+        let span = match promise.unit {
             Unit::Minutes => Span::minutes(promise.count),
             Unit::Days => Span::NaturalDays(promise.count),
             Unit::WorkMinutes => Span::work_minutes(promise.count),
             Unit::WorkDays => Span::WorkDays(promise.count),
-        })
+        };
+        (span, promise.warn.clone())
     }
 }
 
@@ -151,23 +240,84 @@ pub struct Promises<'a> {
 impl Promises<'_> {
     /// A clock that starts now.
     pub fn start(&self, name: Name, round: i32, matter: Matter, at: Timestamp) -> Clock {
-        self.begin(name, round, self.policy.span(name, matter), at)
+        let (span, percents) = self.policy.promise(name, round, matter);
+        self.begin(name, round, span, percents, at)
     }
 
     /// The resolution clock of work done again: half the time, at most three working days (ticketing.md, transition 23).
     pub fn start_again(&self, round: i32, matter: Matter, at: Timestamp) -> Clock {
-        let span = match self.policy.span(Name::C5, matter) {
+        let (span, percents) = self.policy.promise(Name::C5, round, matter);
+        let span = match span {
             Span::WorkDays(days) => Span::WorkDays(days.div_ceil(2).clamp(1, 3)),
             Span::NaturalDays(days) => Span::NaturalDays(days.div_ceil(2).max(1)),
             Span::WorkSeconds(seconds) => Span::WorkSeconds(seconds / 2),
             Span::Natural(seconds) => Span::Natural(seconds / 2),
         };
-        self.begin(Name::C5, round, span, at)
+        self.begin(Name::C5, round, span, percents, at)
     }
 
-    fn begin(&self, name: Name, round: i32, span: Span, at: Timestamp) -> Clock {
-        let due = self.calendar.due(at, span);
-        Clock { name, round, started_at: at, due_at: due.at, provisional: due.provisional, stopped_at: None, breached_at: None }
+    /// A clock that runs for a given time.
+    pub fn lasting(&self, name: Name, round: i32, span: Span, at: Timestamp) -> Clock {
+        self.begin(name, round, span, Vec::new(), at)
+    }
+
+    /// A clock that is due at a given instant.
+    pub fn until(&self, name: Name, round: i32, due: Timestamp, at: Timestamp) -> Clock {
+        let seconds = u32::try_from(due.duration_since(at).as_secs().max(0)).unwrap_or(u32::MAX);
+        self.begin(name, round, Span::Natural(seconds), vec![80], at)
+    }
+
+    fn begin(&self, name: Name, round: i32, span: Span, percents: Vec<u8>, at: Timestamp) -> Clock {
+        let clock = Clock {
+            name,
+            round,
+            unit: None,
+            started_at: at,
+            span,
+            extended: 0,
+            pauses: Vec::new(),
+            latest: None,
+            percents,
+            warns: Vec::new(),
+            warned: 0,
+            due_at: at,
+            provisional: false,
+            stopped_at: None,
+            breached_at: None,
+        };
+        self.reckoned(clock, at)
+    }
+
+    /// A clock with its due time and its warnings as its facts now make them. One that stands still keeps what it had; warnings whose
+    /// time has passed are not given any more.
+    pub fn reckoned(&self, mut clock: Clock, now: Timestamp) -> Clock {
+        let span = plus(clock.span, clock.extended);
+        let Some(due) = self.calendar.due_with_pauses(clock.started_at, &clock.pauses, span) else { return clock };
+        clock.due_at = clock.latest.map_or(due.at, |latest| latest.min(due.at));
+        clock.provisional = due.provisional;
+        let counted = match span.unit() {
+            Counted::WorkSeconds | Counted::WorkDays => Counted::WorkSeconds,
+            Counted::Natural | Counted::NaturalDays => Counted::Natural,
+        };
+        let whole = self.calendar.elapsed(clock.started_at, &clock.pauses, clock.due_at, counted);
+        let instant = |percent: &u8| {
+            let seconds = u32::try_from(whole * u64::from(*percent) / 100).unwrap_or(u32::MAX);
+            let part = if counted == Counted::Natural { Span::Natural(seconds) } else { Span::WorkSeconds(seconds) };
+            self.calendar.due_with_pauses(clock.started_at, &clock.pauses, part).map_or(clock.due_at, |warn| warn.at.min(clock.due_at))
+        };
+        clock.warns = clock.percents.iter().map(instant).collect();
+        clock.warned = clock.warns.iter().filter(|warn| **warn <= now).count();
+        clock
+    }
+}
+
+/// More of the same.
+pub fn plus(span: Span, more: u32) -> Span {
+    match span {
+        Span::WorkSeconds(count) => Span::WorkSeconds(count.saturating_add(more)),
+        Span::WorkDays(count) => Span::WorkDays(count.saturating_add(more)),
+        Span::Natural(count) => Span::Natural(count.saturating_add(more)),
+        Span::NaturalDays(count) => Span::NaturalDays(count.saturating_add(more)),
     }
 }
 
@@ -200,7 +350,8 @@ mod tests {
     #[test]
     fn every_clock_has_a_promise_for_every_matter() {
         let policy = Policy::standard().expect("valid");
-        for clock in Name::ALL {
+        // A task says its day, the ledger its review, a pause ends by the machine's limit.
+        for clock in Name::ALL.into_iter().filter(|name| !matches!(name, Name::Task | Name::Hold | Name::Ledger)) {
             assert!(policy.promises.iter().any(|promise| promise.clock == clock && promise.kind.is_none() && promise.urgency.is_none()));
         }
     }

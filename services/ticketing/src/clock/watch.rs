@@ -1,16 +1,16 @@
-//! The watch: once a second it finds the districts with clocks that ran out, and takes a few of each in turn, so that none waits for
+//! The watch: once a second it finds the districts with clocks that have something to say, and takes a few of each in turn, so that none waits for
 //! another. Each clock is found once, for its mark is set in the transaction that locks its request; a second watch changes nothing.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use drumtower_runtime::{Call, Clock as Time, Db, Fault, Refusal, log};
+use drumtower_runtime::{Call, Clock as Time, Db, Fault};
 use uuid::Uuid;
 
-use super::{
-    rules::{Name, Promises},
-    store,
+use super::{rules::Name, store};
+use crate::ticket::{
+    self,
+    rules::{Command, Who},
 };
-use crate::ticket::{self, rules::Command};
 
 /// Clocks taken of one district before it is the next one's turn.
 const TURN: i64 = 50;
@@ -39,7 +39,7 @@ pub async fn watch(db: Db, time: Time, setting: Arc<crate::Setting>) {
 async fn districts(db: &Db, time: &Time) -> Result<VecDeque<i32>, Fault> {
     let found = db
         .sweep(
-            "select tenant_id, count(*) from clock where due_at <= $1 and stopped_at is null and breached_at is null
+            "select tenant_id, count(*) from clock where fires_at <= $1
              group by tenant_id order by tenant_id",
             time.now(),
         )
@@ -50,7 +50,7 @@ async fn districts(db: &Db, time: &Time) -> Result<VecDeque<i32>, Fault> {
 /// One turn of one district; whether more waits.
 async fn turn(db: &Db, time: &Time, setting: &crate::Setting, tenant: i32) -> Result<bool, Fault> {
     let call = Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(10));
-    let due = store::run_out(&mut db.read(&call).await?, TURN).await?;
+    let due = store::speaking(&mut db.read(&call).await?, TURN).await?;
     for (ticket, name, round) in &due {
         let name = Name::read(name).ok_or_else(|| Fault::broken(format!("a clock is called {name}")))?;
         if let Err(fault) = found(db, setting, tenant, time, *ticket, name, *round).await {
@@ -63,32 +63,18 @@ async fn turn(db: &Db, time: &Time, setting: &crate::Setting, tenant: i32) -> Re
     Ok(due.len() == usize::try_from(TURN).unwrap_or_default())
 }
 
-/// Marks one clock as run out and tells those it concerns.
+/// Lets one clock say what it has to say and tells those it concerns.
 async fn found(db: &Db, setting: &crate::Setting, tenant: i32, time: &Time, id: Uuid, name: Name, round: i32) -> Result<(), Fault> {
     let call = Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(10));
     let mut tx = db.write(&call).await?;
     let (matter, mut request) = ticket::store::lock(&mut tx, id).await?;
-    let who = ticket::rules::Who { user: Uuid::nil(), units: None, arbiter: false, importing: false };
-    let promises = Promises { policy: &setting.policy, calendar: &setting.calendar };
-    let command = Command::Breach { name, round };
-    let change = ticket::rules::decide(&request, &command, &who, call.now, promises).map_err(not_due)?;
+    let command = Command::Fire { name, round };
+    let change = ticket::rules::decide(&request, &command, &Who::timer(), call.now, setting.book())?;
+    let before = request.clone();
     request.apply(&change, call.now);
     let event = ticket::rules::Event { version: request.version, verb: command.verb(), at: call.now, unit: request.lead, change };
     let history = ticket::store::History { event: &event, actor: "service:ticketing", text: name.text() };
-    ticket::store::save(&mut tx, &matter, &request, &history, &setting.policy.version).await?;
-    let mut told =
-        log::NewEvent::new("clock.breached", id, request.version).facts(serde_json::json!({ "clock": name.text(), "round": round }));
-    if name.is_duty() {
-        let (zh, en) = (format!("{} 时限 {} 已超", matter.number, name.text()), format!("{}: {} is overdue", matter.number, name.text()));
-        told = told.tell(log::to_role("SUPERVISOR", None, "clock.breached", &zh, &en));
-        if let Some(lead) = request.lead {
-            told = told.tell(log::to_role("LIAISON", Some(lead), "clock.breached", zh, en));
-        }
-    }
-    tx.emit(told);
+    ticket::store::save(&mut tx, &matter, &before, &request, &history, &setting.policy.version).await?;
+    tx.emit(ticket::tell::fired(&matter, &before, &request, &event));
     tx.done().await
-}
-
-fn not_due(refusal: Refusal) -> Fault {
-    Fault::Refused(refusal)
 }

@@ -10,12 +10,12 @@ use drumtower_proto::ticketing::{
     UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket_service_server::TicketService,
 };
 use drumtower_runtime::{
-    Call, Db, Fault, Refusal,
+    Call, Db, Fault, Reach, Refusal, TenantTx,
     call::{id, needed_id},
     clock::{from_proto, to_proto},
     log::{NewEvent, to_role},
     page,
-    seal::{Place, Sealer, Sealers},
+    seal::Sealers,
 };
 use jiff::Timestamp;
 use tonic::{Request, Response, Status};
@@ -26,12 +26,13 @@ use super::{
     import,
     number::Numbers,
     query::{self, Filter},
-    rules::{self, Change, Command, Event, Position, Ticket, Who},
+    rules::{self, Aside, Change, Command, Event, Position, Ticket, Who},
+    shown::{place, shown, told},
     store::{self, History, Matter},
 };
 use crate::{
     Setting,
-    clock::rules::{Matter as Promised, Name, Promises},
+    clock::rules::{Matter as Promised, Name},
     ticket::tell,
 };
 
@@ -46,19 +47,15 @@ pub struct Tickets {
 }
 
 /// A verb on its way: what is wanted, the words that go with it, the version the caller saw.
-struct Verb {
-    ticket: Uuid,
-    etag: String,
-    permission: &'static str,
-    command: Command,
-    text: String,
+pub(super) struct Verb {
+    pub ticket: Uuid,
+    pub etag: String,
+    pub permission: &'static str,
+    pub command: Command,
+    pub text: String,
 }
 
 impl Tickets {
-    fn promises(&self) -> Promises<'_> {
-        Promises { policy: &self.setting.policy, calendar: &self.setting.calendar }
-    }
-
     async fn create(&self, request: Request<CreateTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
         let (call, ask) = Call::take(request)?;
         let person = call.person()?.clone();
@@ -92,10 +89,11 @@ impl Tickets {
             contact_phone: sealer.seal(place("contact_phone", &row), &phone)?,
             imported: false,
             result_text: String::new(),
+            machine: self.setting.machine.version.clone(),
         };
         let kind = rules::Kind::try_from(ask.kind).unwrap_or_default();
         let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ask.danger };
-        let clocks = vec![self.promises().start(Name::C1, 1, promised, call.now)];
+        let clocks = vec![self.setting.book().promises.start(Name::C1, 1, promised, call.now)];
         let change = Change::Submitted { kind: ask.kind, danger: ask.danger, requester: person.sub, enterprise, clocks };
         let ticket = Ticket::begin(&change, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
         let mut tx = self.db.write(&call).await?;
@@ -103,7 +101,7 @@ impl Tickets {
         let facts = serde_json::json!({ "number": matter.number, "state": ticket.state.as_str_name(), "enterprise": enterprise });
         let (zh, en) = (format!("新诉求 {} 待受理", matter.number), format!("{}: a new request", matter.number));
         tx.emit(NewEvent::new("ticket.submitted", id, 1).facts(facts).tell(to_role("DISPATCHER", None, "ticket.submitted", zh, en)));
-        let answer = shown(&sealer, matter, ticket)?;
+        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
         tx.commit(answer).await
     }
 
@@ -118,34 +116,44 @@ impl Tickets {
     }
 
     /// One verb: load and lock, decide, apply, save, tell, in one transaction.
-    async fn perform(&self, call: &Arc<Call>, verb: Verb) -> Result<Response<wire::Ticket>, Fault> {
+    pub(super) async fn perform(&self, call: &Arc<Call>, verb: Verb) -> Result<Response<wire::Ticket>, Fault> {
         let sealer = self.sealers.of(&self.db, call).await?;
         let reach = call.reach(verb.permission);
-        let who = Who {
-            user: call.person()?.sub,
-            units: (!reach.all).then(|| reach.nodes.clone()),
-            arbiter: call.may("ticket.arbitrate"),
-            importing: false,
-        };
+        let who = who(call, &reach)?;
         let mut tx = self.db.write(call).await?;
-        let (mut matter, mut ticket) = store::lock(&mut tx, verb.ticket).await?;
-        query::reaches(&reach, &ticket)?;
-        if !verb.etag.is_empty() && verb.etag != ticket.version.to_string() {
-            return Err(Refusal::stale(ticket.version.to_string()).into());
+        let found = store::lock(&mut tx, verb.ticket).await?;
+        query::reaches(&reach, &found.1)?;
+        if !verb.etag.is_empty() && verb.etag != found.1.version.to_string() {
+            return Err(Refusal::stale(found.1.version.to_string()).into());
         }
-        let command = placed(verb.command, &matter);
-        let change = rules::decide(&ticket, &command, &who, call.now, self.promises())?;
+        let (matter, ticket) = self.change(&mut tx, call, &who, found, verb.command, &verb.text).await?;
+        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
+        tx.commit(answer).await
+    }
+
+    /// One change of one request within a transaction: decide, apply, save, tell.
+    pub(super) async fn change(
+        &self,
+        tx: &mut TenantTx,
+        call: &Call,
+        who: &Who,
+        (mut matter, mut ticket): (Matter, Ticket),
+        command: Command,
+        text: &str,
+    ) -> Result<(Matter, Ticket), Fault> {
+        let command = placed(command, &matter);
+        let change = rules::decide(&ticket, &command, who, call.now, self.setting.book())?;
         let before = ticket.clone();
         ticket.apply(&change, call.now);
-        if matches!(&change, Change::Reported { unit, .. } if ticket.lead == Some(*unit)) {
-            matter.result_text.clone_from(&verb.text);
+        if words_of_the_result(&change, &ticket) {
+            text.clone_into(&mut matter.result_text);
         }
         let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
-        let history = History { event: &event, actor: &call.actor_name(), text: &verb.text };
-        store::save(&mut tx, &matter, &ticket, &history, &self.setting.policy.version).await?;
+        let history = History { event: &event, actor: &call.actor_name(), text };
+        store::save(tx, &matter, &before, &ticket, &history, &self.setting.policy.version).await?;
         if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
             let arrival = store::Arrival {
-                visit: ticket.round(Name::C7),
+                visit: ticket.side.visits,
                 user: *user,
                 unit: *unit,
                 latitude: at.latitude,
@@ -153,11 +161,10 @@ impl Tickets {
                 distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
                 clock_skewed: *clock_skewed,
             };
-            store::check_in(&mut tx, matter.id, &arrival, call.now).await?;
+            store::check_in(tx, matter.id, &arrival, call.now).await?;
         }
         tx.emit(tell::event(&matter, &before, &ticket, &event));
-        let answer = shown(&sealer, matter, ticket)?;
-        tx.commit(answer).await
+        Ok((matter, ticket))
     }
 
     async fn get(&self, request: Request<GetTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
@@ -166,7 +173,7 @@ impl Tickets {
         let sealer = self.sealers.of(&self.db, &call).await?;
         let (matter, ticket) = store::by_id(&mut self.db.read(&call).await?, id).await?;
         query::reaches(&call.reach("ticket.read"), &ticket)?;
-        Ok(Response::new(shown(&sealer, matter, ticket)?))
+        Ok(Response::new(shown(&sealer, &self.setting.machine, matter, ticket)?))
     }
 
     async fn list(&self, request: Request<ListTicketsRequest>) -> Result<Response<ListTicketsResponse>, Fault> {
@@ -182,8 +189,8 @@ impl Tickets {
             .into_iter()
             .map(|row| {
                 let due_at = row.due_at.map(|at| to_proto(at.to_jiff()));
-                let (matter, ticket) = row.split(Vec::new(), Vec::new(), Vec::new());
-                Ok(wire::Ticket { due_at, ..shown(&sealer, matter, ticket)? })
+                let (matter, ticket) = row.split(Vec::new(), Vec::new())?;
+                Ok(wire::Ticket { due_at, ..shown(&sealer, &self.setting.machine, matter, ticket)? })
             })
             .collect::<Result<_, Fault>>()?;
         Ok(Response::new(ListTicketsResponse { tickets, next_page_token }))
@@ -204,7 +211,7 @@ impl Tickets {
         let sealer = self.sealers.of(&self.db, &call).await?;
         let mut past = Vec::with_capacity(ask.tickets.len());
         for (place, ticket) in ask.tickets.iter().enumerate() {
-            past.push(import::read(place, ticket, &call, &self.cards, &sealer, self.promises()).await?);
+            past.push(import::read(place, ticket, &call, &self.cards, &sealer, self.setting.book()).await?);
         }
         let mut tx = self.db.write(&call).await?;
         let created = import::save(&mut tx, &past, &call.actor_name(), &self.setting.policy.version).await?;
@@ -218,9 +225,16 @@ impl Tickets {
     }
 }
 
-/// Where a sealed contact belongs.
-pub fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
-    Place { table: "ticket", column, row }
+/// Who asks, with what the permission reaches.
+pub(super) fn who(call: &Call, reach: &Reach) -> Result<Who, Refusal> {
+    Ok(Who {
+        user: call.person()?.sub,
+        units: (!reach.all).then(|| reach.nodes.clone()),
+        arbiter: call.may("ticket.arbitrate"),
+        chief: call.may("ticket.instruct"),
+        supervisor: call.may("ticket.supervise") && !call.may("ticket.instruct"),
+        importing: false,
+    })
 }
 
 /// A check-in is measured against the building of the request.
@@ -230,6 +244,15 @@ fn placed(command: Command, matter: &Matter) -> Command {
             Command::CheckIn { at, building: Some(Position { latitude, longitude }), device_time }
         }
         (command, ..) => command,
+    }
+}
+
+/// The lead unit's report, or an answer on the spot, is what the requester reads.
+fn words_of_the_result(change: &Change, ticket: &Ticket) -> bool {
+    match change {
+        Change::Reported { unit, .. } => ticket.lead == Some(*unit),
+        Change::Beside(Aside::Answered { .. }) => true,
+        _ => false,
     }
 }
 
@@ -244,77 +267,13 @@ fn unit_of(change: &Change, ticket: &Ticket) -> Option<Uuid> {
         | Change::CheckedIn { unit, .. }
         | Change::Reported { unit, .. } => Some(*unit),
         Change::SignedOff { .. } | Change::SentBack => ticket.lead,
+        Change::Beside(aside) => aside.unit(ticket),
         _ => None,
     }
 }
 
-/// A request as the contract shows it.
-fn shown(sealer: &Sealer, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
-    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let id = matter.id.to_string();
-    let assignments = ticket.assignments.iter().map(|part| wire::Assignment {
-        unit_id: part.unit.to_string(),
-        kind: part.kind as i32,
-        state: part.state as i32,
-        handler_id: text(part.handler),
-    });
-    let clocks = ticket.clocks.iter().map(|clock| wire::Clock {
-        kind: clock.name.text().to_owned(),
-        started_at: Some(to_proto(clock.started_at)),
-        due_at: Some(to_proto(clock.due_at)),
-        stopped_at: clock.stopped_at.map(to_proto),
-        provisional: clock.provisional,
-        breached_at: clock.breached_at.map(to_proto),
-    });
-    Ok(wire::Ticket {
-        contact_name: sealer.open(place("contact_name", &id), &matter.contact_name)?,
-        contact_phone: sealer.open(place("contact_phone", &id), &matter.contact_phone)?,
-        id,
-        number: matter.number,
-        state: ticket.state as i32,
-        kind: ticket.kind as i32,
-        urgency: ticket.urgency as i32,
-        title: matter.title,
-        description: matter.description,
-        enterprise_id: ticket.enterprise.to_string(),
-        enterprise_name: matter.enterprise_name,
-        building_id: text(matter.building),
-        place: matter.place,
-        requester_id: ticket.requester.to_string(),
-        lead_unit_id: text(ticket.lead),
-        assignments: assignments.collect(),
-        clocks: clocks.collect(),
-        result: ticket.result as i32,
-        result_text: matter.result_text,
-        score: ticket.score,
-        return_count: ticket.return_count,
-        redo_count: ticket.redo_count,
-        danger: ticket.danger,
-        imported: matter.imported,
-        refuse_reason: ticket.refuse_reason.map(|reason| reason.as_str_name().to_owned()).unwrap_or_default(),
-        possible: rules::possible(&ticket).into_iter().map(str::to_owned).collect(),
-        etag: ticket.version.to_string(),
-        submitted_at: Some(to_proto(ticket.submitted_at)),
-        updated_at: Some(to_proto(ticket.updated_at)),
-        due_at: ticket.due_at().map(to_proto),
-    })
-}
-
-fn told(event: store::Told) -> wire::TicketEvent {
-    wire::TicketEvent {
-        version: event.version,
-        verb: event.verb,
-        state: i32::from(event.state),
-        actor_id: if Uuid::try_parse(&event.actor).is_ok() { event.actor } else { String::new() },
-        unit_id: event.unit_id.map(|id| id.to_string()).unwrap_or_default(),
-        text: event.text,
-        at: Some(to_proto(event.at.to_jiff())),
-        facts: event.facts,
-    }
-}
-
 /// Reads a verb's request into what is wanted of which request, under which permission.
-trait Wanted {
+pub(super) trait Wanted {
     const PERMISSION: &'static str;
     fn ticket_id(&self) -> &str;
     fn etag(&self) -> &str;
@@ -336,10 +295,12 @@ macro_rules! wanted {
     (@text $self:ident $text:ident) => { &$self.$text };
 }
 
-fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
+pub(super) fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = at else { return Ok(None) };
     from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
 }
+
+pub(super) use wanted;
 
 wanted! {
     AcceptTicketRequest "ticket.accept" none |ask| Command::Accept {
@@ -374,15 +335,12 @@ wanted! {
 }
 
 impl Tickets {
-    async fn verb<R: Wanted>(&self, request: Request<R>) -> Result<Response<wire::Ticket>, Fault> {
+    pub(super) async fn verb<R: Wanted>(&self, request: Request<R>) -> Result<Response<wire::Ticket>, Fault> {
         let (call, ask) = Call::take(request)?;
         let command = ask.command()?;
-        if let Command::Dispatch { lead, support } = &command {
-            let units: Vec<Uuid> = std::iter::once(*lead).chain(support.iter().copied()).collect();
+        let units = command.units();
+        if !units.is_empty() {
             self.cards.open_units(&call, &units).await?;
-        }
-        if let Command::Return { suggested, .. } = &command {
-            self.cards.open_units(&call, &[*suggested]).await?;
         }
         let verb = Verb {
             ticket: needed_id("ticket_id", ask.ticket_id())?,

@@ -17,14 +17,14 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{
-    api::place,
     cards::Cards,
-    rules::{self, Change, Command, Event, Position, State, Ticket, Who},
+    rules::{self, Book, Change, Command, Event, Position, State, Ticket, Who},
+    shown::place,
     store::{self, Matter, facts, small},
 };
 use crate::clock::{
     self,
-    rules::{Matter as Promised, Name, Promises},
+    rules::{Matter as Promised, Name},
 };
 
 /// A past request, led to where it stands.
@@ -36,14 +36,7 @@ pub struct Past {
 }
 
 /// Reads one past request. `row` is its place in the request, for refusals.
-pub async fn read(
-    row: usize,
-    past: &PastTicket,
-    call: &Call,
-    cards: &Cards,
-    sealer: &Sealer,
-    promises: Promises<'_>,
-) -> Result<Past, Fault> {
+pub async fn read(row: usize, past: &PastTicket, call: &Call, cards: &Cards, sealer: &Sealer, book: Book<'_>) -> Result<Past, Fault> {
     let today = drumtower_runtime::calendar::today(call.now).strftime("%Y%m%d").to_string();
     if past.number.as_str() >= today.as_str() {
         return Err(
@@ -79,9 +72,10 @@ pub async fn read(
         contact_phone: sealer.seal(place("contact_phone", &key), &past.contact_phone)?,
         imported: true,
         result_text: String::new(),
+        machine: book.machine.version.clone(),
     };
     let requester = call.person()?.sub;
-    let (ticket, events) = lead(past, enterprise, requester, call.now, promises).map_err(|refusal| at_row(row, refusal))?;
+    let (ticket, events) = lead(past, enterprise, requester, call.now, book).map_err(|refusal| at_row(row, refusal))?;
     Ok(Past { matter, ticket, events })
 }
 
@@ -97,22 +91,22 @@ fn lead(
     enterprise: Uuid,
     requester: Uuid,
     now: Timestamp,
-    promises: Promises<'_>,
+    book: Book<'_>,
 ) -> Result<(Ticket, Vec<(Event, State)>), Refusal> {
     let steps = steps(past)?;
     let submitted_at = time(past.submitted_at.as_ref())?.ok_or_else(|| bad("submitted_at", "is required"))?;
     let kind = past.kind();
     let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: false };
-    let clocks = vec![promises.start(Name::C1, 1, promised, submitted_at)];
+    let clocks = vec![book.promises.start(Name::C1, 1, promised, submitted_at)];
     let submitted = Change::Submitted { kind: kind as i32, danger: false, requester, enterprise, clocks };
     let mut ticket = Ticket::begin(&submitted, submitted_at).ok_or_else(|| bad("submitted_at", "begins nothing"))?;
     let mut events = vec![(Event { version: 1, verb: "submit", at: submitted_at, unit: None, change: submitted }, ticket.state)];
-    let who = Who { user: requester, units: None, arbiter: true, importing: true };
+    let who = Who { user: requester, arbiter: true, importing: true, ..Who::timer() };
     for (at, command) in steps {
         if at < ticket.updated_at || at > now {
             return Err(bad(command.verb(), "is out of order, or in the future"));
         }
-        let change = rules::decide(&ticket, &command, &who, at, promises)?;
+        let change = rules::decide(&ticket, &command, &who, at, book)?;
         ticket.apply(&change, at);
         let event = Event { version: ticket.version, verb: command.verb(), at, unit: ticket.lead, change };
         events.push((event, ticket.state));
@@ -199,9 +193,10 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     }
     let fresh: Vec<&Past> = past.iter().filter(|past| new.contains(&past.matter.id)).collect();
     insert_events(tx, &fresh, actor).await?;
-    let tickets: Vec<(Uuid, &Ticket)> = fresh.iter().map(|past| (past.matter.id, &past.ticket)).collect();
-    store::save_parts(tx, &tickets).await?;
-    let clocks: Vec<(Uuid, &[clock::rules::Clock])> = fresh.iter().map(|past| (past.matter.id, past.ticket.clocks.as_slice())).collect();
+    let of = |past: &&Past| past.matter.id;
+    let parts: Vec<_> = fresh.iter().flat_map(|past| past.ticket.assignments.iter().map(move |part| (of(past), part))).collect();
+    store::save_parts(tx, &parts).await?;
+    let clocks: Vec<_> = fresh.iter().flat_map(|past| past.ticket.clocks.iter().map(move |clock| (of(past), clock))).collect();
     clock::store::save(tx, &clocks, policy).await?;
     for past in &fresh {
         let facts = serde_json::json!({ "number": past.matter.number, "state": past.ticket.state.as_str_name() });
@@ -210,15 +205,16 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     Ok(fresh.len())
 }
 
-async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> sqlx::Result<Vec<Uuid>> {
+async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Fault> {
     let tenant = tx.tenant();
+    let sides = past.iter().map(|past| store::side(&past.ticket)).collect::<Result<Vec<_>, _>>()?;
     let mut insert = QueryBuilder::<Postgres>::new(
         "insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, building_id,
            latitude, longitude, place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count,
            redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, due_at, overdue, version,
-           submitted_at, updated_at) ",
+           submitted_at, updated_at, machine, side, supervision, excluded, waits, archived_at) ",
     );
-    insert.push_values(past, |mut row, Past { matter, ticket, .. }| {
+    insert.push_values(past.iter().zip(sides), |mut row, (Past { matter, ticket, .. }, side)| {
         row.push_bind(tenant).push_bind(matter.id).push_bind(&matter.number).push_bind(small(ticket.state as i32));
         row.push_bind(small(ticket.kind as i32)).push_bind(small(ticket.urgency as i32)).push_bind(&matter.title);
         row.push_bind(&matter.description).push_bind(ticket.enterprise).push_bind(&matter.enterprise_name).push_bind(matter.building);
@@ -229,7 +225,9 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> sqlx::Result<Vec<Uuid>
         row.push_bind(small(ticket.refuse_reason.map_or(0, |reason| reason as i32))).push_bind(&ticket.handled_by);
         row.push_bind(&ticket.unreached).push_bind(small(ticket.last_callback.map_or(0, |outcome| outcome as i32)));
         row.push_bind(ticket.due_at().map(|at| at.to_sqlx())).push_bind(store::overdue(ticket)).push_bind(ticket.version);
-        row.push_bind(ticket.submitted_at.to_sqlx()).push_bind(ticket.updated_at.to_sqlx());
+        row.push_bind(ticket.submitted_at.to_sqlx()).push_bind(ticket.updated_at.to_sqlx()).push_bind(&matter.machine).push_bind(side);
+        row.push_bind(small(ticket.side.supervision)).push_bind(ticket.side.excluded).push_bind(store::waits(ticket));
+        row.push_bind(ticket.side.archived_at.map(|at| at.to_sqlx()));
     });
     insert.push(" on conflict (tenant_id, number) do nothing returning id");
     let rows: Vec<(Uuid,)> = insert.build_query_as().fetch_all(tx.conn()).await?;

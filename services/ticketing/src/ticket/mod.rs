@@ -2,10 +2,12 @@
 //! makes it again.
 
 pub mod api;
+mod aside;
 pub mod cards;
 pub mod import;
 pub mod number;
 pub mod query;
 pub mod rules;
+mod shown;
 pub mod store;
 pub mod tell;

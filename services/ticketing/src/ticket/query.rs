@@ -13,12 +13,12 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{
-    rules::Ticket,
+    rules::{Sought, Ticket},
     store::{COLUMNS, Row},
 };
 
 /// Fields that a filter may name.
-const OFFERED: [&str; 6] = ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue"];
+const OFFERED: [&str; 8] = ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision"];
 
 /// What a filter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Filter {
     lead: Option<Uuid>,
     enterprise: Option<Uuid>,
     overdue: Option<bool>,
+    waits: Option<Sought>,
+    supervision: Option<i16>,
 }
 
 impl Filter {
@@ -51,6 +53,8 @@ impl Filter {
                 "lead_unit_id" => filter.lead = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "enterprise_id" => filter.enterprise = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "overdue" => filter.overdue = Some(value.parse().map_err(|_| bad())?),
+                "waits" => filter.waits = Some(Sought::from_str_name(&value).ok_or_else(bad)?),
+                "supervision" => filter.supervision = Some(value.parse().map_err(|_| bad())?),
                 _ => return Err(page::unknown_field(&field, &OFFERED)),
             }
         }
@@ -86,6 +90,13 @@ pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: Afte
     }
     if let Some(overdue) = filter.overdue {
         query.push(" and t.overdue = ").push_bind(overdue);
+    }
+    if let Some(waits) = filter.waits {
+        // Said twice, for the index holds only requests for which something waits.
+        query.push(" and t.waits <> '{}' and t.waits @> array[").push_bind(super::store::small(waits as i32)).push("]");
+    }
+    if let Some(level) = filter.supervision {
+        query.push(" and t.supervision = ").push_bind(level);
     }
     if let Some((at, id)) = after {
         query.push(" and (t.submitted_at, t.id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");

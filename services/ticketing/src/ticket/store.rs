@@ -7,7 +7,7 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::rules::{Assignment, Change, Event, Kind, State, Ticket, Urgency};
-use crate::clock;
+use crate::clock::{self, rules::Clock};
 
 /// What a request is about, beside its course: never changes after submission, but for the words of the report.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Matter {
     pub contact_phone: Vec<u8>,
     pub imported: bool,
     pub result_text: String,
+    /// The version of the machine that it began under.
+    pub machine: String,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -60,6 +62,8 @@ pub struct Row {
     last_callback: i16,
     urged_at: Option<jiff_sqlx::Timestamp>,
     pub due_at: Option<jiff_sqlx::Timestamp>,
+    machine: String,
+    side: String,
     version: i64,
     pub submitted_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
@@ -69,11 +73,12 @@ pub struct Row {
 pub const COLUMNS: &str = "t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, \
      t.building_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
      t.result_text, t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached, \
-     t.last_callback, t.urged_at, t.due_at, t.version, t.submitted_at, t.updated_at";
+     t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at";
 
 impl Row {
     /// Splits the row into what the machine knows and what the request is about; parts and clocks come from their own tables.
-    pub fn split(self, assignments: Vec<Assignment>, clocks: Vec<clock::rules::Clock>, checked_in: Vec<Uuid>) -> (Matter, Ticket) {
+    pub fn split(self, assignments: Vec<Assignment>, clocks: Vec<Clock>) -> Result<(Matter, Ticket), Fault> {
+        let side = serde_json::from_str(&self.side).map_err(|error| Fault::broken(error.to_string()))?;
         let ticket = Ticket {
             state: State::try_from(i32::from(self.state)).unwrap_or_default(),
             kind: Kind::try_from(i32::from(self.kind)).unwrap_or_default(),
@@ -92,10 +97,10 @@ impl Row {
             arbitrated: self.arbitrated,
             refuse_reason: Reason::try_from(i32::from(self.refuse_reason)).ok().filter(|reason| *reason != Reason::Unspecified),
             handled_by: self.handled_by,
-            checked_in,
             unreached: self.unreached,
             last_callback: Outcome::try_from(i32::from(self.last_callback)).ok().filter(|outcome| *outcome != Outcome::Unspecified),
             urged_at: self.urged_at.map(|at| at.to_jiff()),
+            side,
             version: self.version,
             updated_at: self.updated_at.to_jiff(),
         };
@@ -113,19 +118,19 @@ impl Row {
             contact_phone: self.contact_phone,
             imported: self.imported,
             result_text: self.result_text,
+            machine: self.machine,
         };
-        (matter, ticket)
+        Ok((matter, ticket))
     }
 }
 
-/// A request with its parts, clocks and arrivals in one answer: each round trip costs more than the reading.
+/// A request with its parts and clocks in one answer: each round trip costs more than the reading.
 #[derive(Debug, sqlx::FromRow)]
 struct Whole {
     #[sqlx(flatten)]
     row: Row,
     parts: Option<String>,
     clocks: Option<String>,
-    arrived: Vec<Uuid>,
 }
 
 /// Everything of one request.
@@ -133,16 +138,11 @@ const WHOLE: &str =
     "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id,
                t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, t.result_text,
                t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached,
-               t.last_callback, t.urged_at, t.due_at, t.version, t.submitted_at, t.updated_at,
+               t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at,
                (select json_agg(json_build_array(a.unit_id, a.kind, a.state, a.handler_id) order by a.kind, a.unit_id)::text
                 from assignment a where a.tenant_id = $1 and a.ticket_id = $2) as parts,
-               (select json_agg(json_build_array(c.name, c.round, (extract(epoch from c.started_at) * 1000000)::int8,
-                    (extract(epoch from c.due_at) * 1000000)::int8, c.provisional, (extract(epoch from c.stopped_at) * 1000000)::int8,
-                    (extract(epoch from c.breached_at) * 1000000)::int8) order by c.started_at, c.name, c.round)::text
-                from clock c where c.tenant_id = $1 and c.ticket_id = $2) as clocks,
-               array(select i.user_id from check_in i where i.tenant_id = $1 and i.ticket_id = $2
-                 and i.visit = (select count(*) from clock c where c.tenant_id = $1 and c.ticket_id = $2 and c.name = 'C7')
-                 order by i.at, i.user_id) as arrived
+               (select json_agg(c.facts::json order by c.started_at, c.name, c.round)::text
+                from clock c where c.tenant_id = $1 and c.ticket_id = $2) as clocks
              from ticket t where t.tenant_id = $1 and t.id = $2";
 
 /// A request as it stands.
@@ -151,9 +151,7 @@ pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Faul
     let found: Option<Whole> = sqlx::query_as(WHOLE).bind(tx.tenant()).bind(id).fetch_optional(tx.conn()).await?;
     let found = found.ok_or_else(|| Refusal::not_found("ticket"))?;
     let parts: Vec<(Uuid, i16, i16, Option<Uuid>)> = list(found.parts)?;
-    let clocks: Vec<clock::store::Listed> = list(found.clocks)?;
-    let clocks = clocks.into_iter().filter_map(clock::store::listed).collect();
-    Ok(found.row.split(parts.into_iter().map(part).collect(), clocks, found.arrived))
+    found.row.split(parts.into_iter().map(part).collect(), list(found.clocks)?)
 }
 
 /// A request as it stands, locked until the transaction ends. Locked first and read then: what a waiting reader gets beside the row
@@ -224,11 +222,11 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
         "with t as (insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
              building_id, latitude, longitude, place, contact_name, contact_phone, requester_id, result, result_text, score, return_count,
              redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
-             updated_at)
+             updated_at, machine, side, supervision, excluded, waits)
            values ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, '', 0, 0, 0, false, $17, false, 0, '{}', '{}',
-             0, false, 1, $18, $18)),
-         c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, policy)
-           values ($1, $2, $19, $20, $18, $21, $22, $23))
+             0, false, 1, $18, $18, $26, '{}', 0, false, '{}')),
+         c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, fires_at, policy, facts)
+           values ($1, $2, $19, $20, $18, $21, $22, $27, $23, $28))
          insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, text, facts, at)
          values ($1, $2, 1, 'submit', $4, $24, '', $25, $18)",
     )
@@ -257,16 +255,30 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
     .bind(policy)
     .bind(actor)
     .bind(facts)
+    .bind(&matter.machine)
+    .bind(clock.fires_at().map(|at| at.to_sqlx()))
+    .bind(clock.facts())
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// Saves a request after one event: the row, the event, the parts and the clocks.
-pub async fn save(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &History<'_>, policy: &str) -> Result<(), Fault> {
+/// Saves a request after one event: the row, the event, and those of the parts and clocks that changed.
+pub async fn save(
+    tx: &mut TenantTx,
+    matter: &Matter,
+    before: &Ticket,
+    ticket: &Ticket,
+    history: &History<'_>,
+    policy: &str,
+) -> Result<(), Fault> {
     update(tx, matter, ticket, history).await?;
-    save_parts(tx, &[(matter.id, ticket)]).await?;
-    clock::store::save(tx, &[(matter.id, ticket.clocks.as_slice())], policy).await?;
+    let parts: Vec<(Uuid, &Assignment)> =
+        ticket.assignments.iter().filter(|part| !before.assignments.contains(part)).map(|part| (matter.id, part)).collect();
+    save_parts(tx, &parts).await?;
+    let clocks: Vec<(Uuid, &Clock)> =
+        ticket.clocks.iter().filter(|clock| !before.clocks.contains(clock)).map(|clock| (matter.id, clock)).collect();
+    clock::store::save(tx, &clocks, policy).await?;
     Ok(())
 }
 
@@ -277,7 +289,8 @@ async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &H
     sqlx::query(
         "with t as (update ticket set state = $3, kind = $4, urgency = $5, lead_unit_id = $6, result = $7, result_text = $8, score = $9,
              return_count = $10, redo_count = $11, arbitrated = $12, refuse_reason = $13, handled_by = $14, unreached = $15,
-             last_callback = $16, urged_at = $17, due_at = $18, overdue = $19, version = $20, updated_at = $21
+             last_callback = $16, urged_at = $17, due_at = $18, overdue = $19, version = $20, updated_at = $21, side = $27,
+             supervision = $28, excluded = $29, waits = $30, archived_at = $31
            where tenant_id = $1 and id = $2)
          insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, unit_id, text, facts, at)
          values ($1, $2, $20, $22, $3, $23, $24, $25, $26, $21)",
@@ -308,6 +321,11 @@ async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &H
     .bind(history.event.unit)
     .bind(history.text)
     .bind(facts)
+    .bind(side(ticket)?)
+    .bind(small(ticket.side.supervision))
+    .bind(ticket.side.excluded)
+    .bind(waits(ticket))
+    .bind(ticket.side.archived_at.map(|at| at.to_sqlx()))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -315,9 +333,7 @@ async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &H
 
 /// Units' parts of some requests, as they now are.
 #[tracing::instrument(name = "db.ticket.save_parts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn save_parts(tx: &mut TenantTx, tickets: &[(Uuid, &Ticket)]) -> sqlx::Result<()> {
-    let parts: Vec<(Uuid, &Assignment)> =
-        tickets.iter().flat_map(|(id, ticket)| ticket.assignments.iter().map(move |part| (*id, part))).collect();
+pub async fn save_parts(tx: &mut TenantTx, parts: &[(Uuid, &Assignment)]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for chunk in parts.chunks(5000) {
         let mut insert = QueryBuilder::<Postgres>::new("insert into assignment (tenant_id, ticket_id, unit_id, kind, state, handler_id) ");
@@ -377,6 +393,16 @@ pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: ji
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// What runs beside the main state, as the row keeps it.
+pub fn side(ticket: &Ticket) -> Result<String, Fault> {
+    serde_json::to_string(&ticket.side).map_err(|error| Fault::broken(error.to_string()))
+}
+
+/// Kinds of what was asked for and waits.
+pub fn waits(ticket: &Ticket) -> Vec<i16> {
+    ticket.side.waiting().map(|ask| small(ask.asked.sought() as i32)).collect()
 }
 
 /// Whether the promise to resolve was broken.

@@ -5,9 +5,10 @@ use drumtower_runtime::log::{NewEvent, to_person, to_role};
 use uuid::Uuid;
 
 use super::{
-    rules::{Change, Event, State, Ticket},
+    rules::{Aside, Change, Event, State, Ticket, side::CIRCULAR},
     store::Matter,
 };
+use crate::clock::rules::Name;
 
 /// The event for the log.
 pub fn event(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
@@ -44,7 +45,71 @@ pub fn kind(change: &Change) -> &'static str {
         Change::Withdrawn => "ticket.withdrawn",
         Change::Urged { .. } => "ticket.urged",
         Change::Breached { .. } => "clock.breached",
+        Change::Warned { .. } => "clock.warned",
+        Change::Beside(aside) => kind_aside(aside),
     }
+}
+
+fn kind_aside(change: &Aside) -> &'static str {
+    match change {
+        Aside::Answered { .. } => "ticket.answered",
+        Aside::Appealed { .. } => "ticket.appealed",
+        Aside::Merged { .. } => "ticket.merged",
+        Aside::Absorbed { .. } => "ticket.absorbed",
+        Aside::Asked { .. } => "ticket.asked",
+        Aside::Endorsed { .. } => "ticket.endorsed",
+        Aside::Declined { .. } => "ticket.declined",
+        Aside::Extended { .. } => "ticket.extended",
+        Aside::Held { .. } => "ticket.held",
+        Aside::Entered { .. } => "ticket.entered",
+        Aside::Excluded { .. } => "ticket.excluded",
+        Aside::WithdrawalAsked => "ticket.withdrawal_asked",
+        Aside::WithdrawalAnswered { .. } => "ticket.withdrawal_answered",
+        Aside::Supervised { .. } => "ticket.supervised",
+        Aside::Instructed { .. } => "ticket.instructed",
+        Aside::Reopened { .. } => "ticket.reopened",
+        Aside::Resumed { .. } => "ticket.resumed",
+        Aside::Conferred { .. } => "ticket.conferred",
+        Aside::Attended { .. } => "ticket.attended",
+        Aside::Opined { .. } => "ticket.opined",
+        Aside::Concluded { .. } => "ticket.concluded",
+        Aside::TaskFinished { .. } => "ticket.task_finished",
+    }
+}
+
+/// What a clock had to say.
+pub fn fired(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
+    let (name, round, ran_out) = match &event.change {
+        Change::Breached { name, round, .. } => (*name, *round, true),
+        Change::Warned { name, round } => (*name, *round, false),
+        _ => return self::event(matter, before, after, event),
+    };
+    let kind = kind(&event.change);
+    let facts = serde_json::json!({ "clock": name.text(), "round": round, "level": after.side.supervision });
+    let told = NewEvent::new(kind, matter.id, event.version).facts(facts);
+    if ran_out && !name.is_duty() && name != Name::C11 {
+        return told;
+    }
+    let (number, clock) = (&matter.number, name.text());
+    let (zh, en) = if ran_out {
+        (format!("{number} 时限 {clock} 已超"), format!("{number}: {clock} is overdue"))
+    } else {
+        (format!("{number} 时限 {clock} 即将到期"), format!("{number}: {clock} is nearly due"))
+    };
+    let whose = after.clocks.iter().find(|clock| clock.name == name && clock.round == round).and_then(|clock| clock.unit).or(after.lead);
+    let to = |role: &str, unit: Option<Uuid>| to_role(role, unit, kind, zh.clone(), en.clone());
+    let mut notices = match name {
+        Name::C1 | Name::C2 => vec![to("DISPATCHER", None)],
+        Name::C9 => vec![to("CALLBACK_AGENT", None)],
+        _ => whose.map(|unit| to("LIAISON", Some(unit))).into_iter().collect(),
+    };
+    if ran_out {
+        notices.push(to("SUPERVISOR", None));
+    }
+    if after.side.supervision >= CIRCULAR && before.side.supervision < CIRCULAR {
+        notices.push(to("LEADER", None));
+    }
+    notices.into_iter().fold(told, NewEvent::tell)
 }
 
 fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
@@ -84,7 +149,58 @@ fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
         Change::Redone { .. } => part_holders(ticket, |unit| role("LIAISON", Some(unit), "须重办，请签收", "to be done again; sign")),
         Change::Urged { .. } => part_holders(ticket, |unit| role("LIAISON", Some(unit), "被催办", "urged")),
         Change::Withdrawn => part_holders(ticket, |unit| role("LIAISON", Some(unit), "已撤回", "withdrawn")),
+        Change::Beside(aside) => beside(matter, ticket, aside, kind),
         _ => Vec::new(),
+    }
+}
+
+/// Whom a change beside the main course concerns.
+fn beside(matter: &Matter, ticket: &Ticket, change: &Aside, kind: &'static str) -> Vec<Notify> {
+    let number = &matter.number;
+    let role =
+        |role: &str, unit: Option<Uuid>, zh: &str, en: &str| to_role(role, unit, kind, format!("{number} {zh}"), format!("{number}: {en}"));
+    let requesters = |zh: &str, en: &str| {
+        let all = std::iter::once(&ticket.requester).chain(&ticket.side.followers);
+        all.map(|person| to_person(*person, kind, format!("您的诉求 {number} {zh}"), format!("Your request {number} {en}")))
+            .collect::<Vec<_>>()
+    };
+    let lead = |zh: &str, en: &str| part_holders(ticket, |unit| role("LIAISON", Some(unit), zh, en));
+    match change {
+        Aside::Answered { .. } => requesters("已答复，请评价", "was answered; please rate it"),
+        Aside::Appealed { .. } => vec![role("DISPATCHER", None, "已申诉，须由其他派单员处理", "appealed; another dispatcher decides")],
+        Aside::Merged { .. } => requesters("已并入相同诉求办理", "goes on as part of the same matter"),
+        Aside::Asked { .. } => vec![role("APPROVER", None, "有申请待审批", "something was asked for; decide")],
+        Aside::Endorsed { .. } => vec![role("LEADER", None, "挂账申请待区领导审批", "the ledger needs a leader's word")],
+        Aside::Declined { .. } | Aside::Excluded { .. } => lead("申请已答复", "what was asked for was decided"),
+        Aside::Extended { .. } => {
+            lead("已同意延期", "more time was granted").into_iter().chain(requesters("办理期限已延长", "was given more time")).collect()
+        }
+        Aside::Held { .. } => lead("已暂停计时", "its time stands still")
+            .into_iter()
+            .chain(requesters("暂停计时，请查看原因", "stands still; see why"))
+            .collect(),
+        Aside::Entered { .. } => requesters("已挂账，条件具备后继续办理", "waits for a condition and goes on then"),
+        Aside::WithdrawalAsked => lead("诉求人申请撤回，请答复", "the requester wants to take it back; answer"),
+        Aside::WithdrawalAnswered { agreed: true } => requesters("已撤回", "was taken back"),
+        Aside::WithdrawalAnswered { agreed: false } => requesters("承办单位未同意撤回，继续办理", "goes on; the unit did not agree"),
+        Aside::Supervised { .. } => lead("督办级别已调整", "is supervised at another level"),
+        Aside::Instructed { .. } => lead("有领导批示", "has a leader's instruction"),
+        Aside::Reopened { .. } if ticket.lead.is_none() => vec![role("DISPATCHER", None, "已重启，待受理", "reopened; accept it")],
+        Aside::Reopened { .. } => lead("已重启，请继续办理", "reopened; go on"),
+        Aside::Resumed { .. } => lead("已恢复计时", "goes on"),
+        Aside::Conferred { consultation, .. } => consultation
+            .called
+            .iter()
+            .map(|called| role("LIAISON", Some(called.unit), "召集会商，请按时到场", "calls you to a consultation"))
+            .collect(),
+        Aside::Concluded { tasks, .. } => {
+            let mut units: Vec<Uuid> = tasks.iter().map(|task| task.unit).collect();
+            units.sort_unstable();
+            units.dedup();
+            units.into_iter().map(|unit| role("LIAISON", Some(unit), "会商已定，请落实任务", "was decided; carry out your tasks")).collect()
+        }
+        Aside::TaskFinished { .. } => lead("会商任务已完成一项", "a task is done"),
+        Aside::Absorbed { .. } | Aside::Attended { .. } | Aside::Opined { .. } => Vec::new(),
     }
 }
 

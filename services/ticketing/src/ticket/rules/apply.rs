@@ -4,7 +4,10 @@ use drumtower_proto::ticketing::{assignment, call_back_ticket_request::Outcome, 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Assignment, Change, Kind, State, Ticket, Urgency};
+use super::{
+    Assignment, Change, Kind, Side, State, Ticket, Urgency,
+    side::{ORDERED, Order, YELLOW},
+};
 use crate::clock::rules::{Clock, Name};
 
 impl Ticket {
@@ -29,10 +32,10 @@ impl Ticket {
             arbitrated: false,
             refuse_reason: None,
             handled_by: Vec::new(),
-            checked_in: Vec::new(),
             unreached: Vec::new(),
             last_callback: None,
             urged_at: None,
+            side: Side::default(),
             version: 1,
             updated_at: at,
         })
@@ -51,7 +54,8 @@ impl Ticket {
                 self.start(clocks);
                 self.state = State::Accepted;
             }
-            Change::Refused { reason } => {
+            Change::Refused { reason, by } => {
+                self.side.refused_by = *by;
                 self.refuse_reason = Reason::try_from(*reason).ok();
                 self.end(State::Refused, at);
             }
@@ -72,15 +76,18 @@ impl Ticket {
             }
             Change::Contacted { .. } => self.stop(&[Name::C4], at),
             Change::SetOut { clocks, .. } => {
+                self.stop(&[Name::C7], at);
                 self.start(clocks);
-                self.checked_in.clear();
+                self.side.checked_in.clear();
+                self.side.visits += 1;
                 self.state = State::OnSite;
             }
             Change::CheckedIn { unit, user, .. } => self.checked_in(*unit, *user, at),
             Change::Reported { unit, user, result, waived } => self.reported(*unit, *user, *result, waived, at),
             Change::SignedOff { clocks } => {
-                self.stop(&[Name::C4, Name::C5, Name::C7], at);
+                self.stop(&[Name::C4, Name::C5, Name::C7, Name::C11, Name::Task], at);
                 self.start(clocks);
+                self.lapse();
                 self.last_callback = None;
                 self.state = State::Callback;
             }
@@ -98,8 +105,12 @@ impl Ticket {
                     self.end(State::Archived, at);
                 }
             }
-            Change::Redone { clocks } => {
+            Change::Redone { clocks, supervised } => {
                 self.redo_count += 1;
+                if *supervised {
+                    self.raise(ORDERED, clocks.last().map(|clock| clock.due_at));
+                }
+                self.lapse();
                 self.reopen_lead(assignment::State::ToSign);
                 self.stop(&[Name::C9, Name::C10], at);
                 self.start(clocks);
@@ -115,12 +126,23 @@ impl Ticket {
                     self.urged_at = Some(at);
                 }
             }
-            Change::Breached { name, round } => {
-                let clock = self.clocks.iter_mut().find(|clock| clock.name == *name && clock.round == *round);
-                if let Some(clock) = clock {
-                    clock.breached_at = Some(at);
+            Change::Breached { name, round, level, clocks } => {
+                self.clock_mut(*name, *round, |clock| clock.breached_at = Some(at));
+                if *name == Name::C11 {
+                    self.stop(&[Name::C11], at);
+                }
+                self.start(clocks);
+                if *level > self.side.supervision {
+                    self.raise(*level, clocks.last().map(|clock| clock.due_at));
                 }
             }
+            Change::Warned { name, round } => {
+                self.clock_mut(*name, *round, |clock| clock.warned += 1);
+                if *name == Name::C5 {
+                    self.side.supervision = self.side.supervision.max(YELLOW);
+                }
+            }
+            Change::Beside(change) => self.apply_aside(change, at),
         }
     }
 
@@ -153,11 +175,9 @@ impl Ticket {
         if let Some(part) = self.part_mut(unit) {
             part.state = assignment::State::Arrived;
         }
-        self.checked_in.push(user);
+        self.side.checked_in.push(user);
         self.handled(user);
-        if self.lead == Some(unit) {
-            self.stop(&[Name::C7], at);
-        }
+        self.stop_of(Name::C7, unit, at);
     }
 
     fn reported(&mut self, unit: Uuid, user: Uuid, result: i32, waived: &[Uuid], at: Timestamp) {
@@ -178,17 +198,17 @@ impl Ticket {
         self.state = State::Review;
     }
 
-    fn handled(&mut self, user: Uuid) {
+    pub(super) fn handled(&mut self, user: Uuid) {
         if !self.handled_by.contains(&user) {
             self.handled_by.push(user);
         }
     }
 
-    fn part_mut(&mut self, unit: Uuid) -> Option<&mut Assignment> {
+    pub(super) fn part_mut(&mut self, unit: Uuid) -> Option<&mut Assignment> {
         self.assignments.iter_mut().find(|part| part.unit == unit && part.state != assignment::State::Closed)
     }
 
-    fn reopen_lead(&mut self, state: assignment::State) {
+    pub(super) fn reopen_lead(&mut self, state: assignment::State) {
         if let Some(part) = self.assignments.iter_mut().find(|part| Some(part.unit) == self.lead) {
             part.state = state;
         }
@@ -201,20 +221,62 @@ impl Ticket {
     }
 
     /// Archived requests may still be rated; for the others nothing runs on.
-    fn end(&mut self, state: State, at: Timestamp) {
+    pub(super) fn end(&mut self, state: State, at: Timestamp) {
+        self.lapse();
+        self.side.hold = None;
+        if let Some(consultation) = self.side.consultations.last_mut() {
+            consultation.concluded_at.get_or_insert(at);
+        }
         let keep = state == State::Archived;
         for clock in self.clocks.iter_mut().filter(|clock| clock.runs() && !(keep && clock.name == Name::C10)) {
             clock.stopped_at = Some(at);
         }
         self.close_parts();
+        if keep {
+            self.side.archived_at = Some(at);
+            self.side.first_closed_at.get_or_insert(at);
+        }
         self.state = state;
     }
 
-    fn start(&mut self, clocks: &[Clock]) {
+    pub(super) fn start(&mut self, clocks: &[Clock]) {
         self.clocks.extend(clocks.iter().cloned());
     }
 
-    fn stop(&mut self, names: &[Name], at: Timestamp) {
+    /// Clocks as they now are; those that are not there yet begin.
+    pub(super) fn replace(&mut self, clocks: &[Clock]) {
+        for clock in clocks {
+            match self.clocks.iter_mut().find(|known| known.name == clock.name && known.round == clock.round) {
+                Some(known) => known.clone_from(clock),
+                None => self.clocks.push(clock.clone()),
+            }
+        }
+    }
+
+    fn clock_mut(&mut self, name: Name, round: i32, change: impl FnOnce(&mut Clock)) {
+        if let Some(clock) = self.clocks.iter_mut().find(|clock| clock.name == name && clock.round == round) {
+            change(clock);
+        }
+    }
+
+    /// Supervision goes up by itself, with an order from 督办 on.
+    fn raise(&mut self, level: i32, reply_due: Option<Timestamp>) {
+        self.side.supervision = level;
+        if level >= ORDERED {
+            let number = self.side.order.as_ref().map_or(1, |order| order.number + 1);
+            self.side.order = Some(Order { number, reply_due });
+        }
+    }
+
+    /// One unit kept its promise.
+    pub(super) fn stop_of(&mut self, name: Name, unit: Uuid, at: Timestamp) {
+        let own = |clock: &&mut Clock| clock.name == name && clock.runs() && clock.unit.is_none_or(|of| of == unit);
+        for clock in self.clocks.iter_mut().filter(own) {
+            clock.stopped_at = Some(at);
+        }
+    }
+
+    pub(super) fn stop(&mut self, names: &[Name], at: Timestamp) {
         for clock in self.clocks.iter_mut().filter(|clock| clock.runs() && names.contains(&clock.name)) {
             clock.stopped_at = Some(at);
         }

@@ -5,103 +5,85 @@ use drumtower_runtime::Refusal;
 use jiff::{SignedDuration, Timestamp, tz};
 use uuid::Uuid;
 
-use super::{Change, Command, Position, State, Ticket, Who};
-use crate::clock::rules::{Clock, Matter, Name, Promises};
-
-/// A unit may return a request twice at most; then it is arbitrated.
-const MAX_RETURNS: i32 = 2;
-/// How far from the building a person may check in, metres.
-const FENCE_M: u32 = 150;
-/// How far a device's clock may be off before the check-in is flagged.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// The requester urges once in this time.
-const URGE_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Attempts on different half-days after which the requester counts as not reached.
-const UNREACHED: usize = 3;
-
-/// Which verbs fit which states. What a machine allows, whoever asks.
-const VERBS: &[(&str, &[State])] = &[
-    ("accept", &[State::Submitted]),
-    ("refuse", &[State::Submitted]),
-    ("withdraw", &[State::Submitted, State::Accepted, State::Dispatched]),
-    ("dispatch", &[State::Accepted]),
-    ("sign", &[State::Dispatched, State::Redo, State::Handling, State::OnSite]),
-    ("return", &[State::Dispatched]),
-    ("transfer", &[State::Dispatched, State::Handling, State::OnSite, State::Redo]),
-    ("contact", &[State::Handling, State::OnSite]),
-    ("visit", &[State::Handling]),
-    ("checkIn", &[State::OnSite]),
-    ("reportDone", &[State::Handling, State::OnSite]),
-    ("signOff", &[State::Review]),
-    ("sendBack", &[State::Review]),
-    ("callBack", &[State::Callback]),
-    ("redo", &[State::Callback]),
-    ("rate", &[State::Callback, State::Archived]),
-    (
-        "urge",
-        &[
-            State::Submitted,
-            State::Accepted,
-            State::Dispatched,
-            State::Handling,
-            State::OnSite,
-            State::Review,
-            State::Callback,
-            State::Redo,
-        ],
-    ),
-];
+use super::{
+    Aside, Beside, Book, Change, Command, Machine, Position, State, Ticket, Who,
+    machine::Limits,
+    side::{self, CIRCULAR, ORDERED, RED},
+};
+use crate::clock::rules::{Clock, Matter, Name};
 
 /// Verbs that fit a request's state.
-pub fn possible(ticket: &Ticket) -> Vec<&'static str> {
-    let fits = VERBS.iter().filter(|(_, states)| states.contains(&ticket.state)).map(|(verb, _)| *verb);
-    fits.filter(|verb| *verb != "rate" || ticket.score == 0).collect()
+pub fn possible<'a>(ticket: &Ticket, machine: &'a Machine) -> Vec<&'a str> {
+    let side = &ticket.side;
+    let fits = |verb: &&str| match *verb {
+        "rate" => ticket.score == 0,
+        "appeal" => !side.appealed,
+        "reopen" => !side.reopened,
+        "answer" => ticket.kind == super::Kind::Consult,
+        "consent" => side.withdrawal_asked,
+        "decide" => side.waiting().next().is_some(),
+        "resume" => side.hold.is_some() || ticket.state == State::Ledger,
+        "finishTask" => side.tasks.iter().any(|task| task.done_at.is_none()),
+        _ => true,
+    };
+    machine.verbs(ticket.state).into_iter().filter(fits).collect()
 }
 
 /// What a command changes at an instant.
-pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, promises: Promises<'_>) -> Result<Change, Refusal> {
+pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
     let verb = command.verb();
-    let states = VERBS.iter().find(|(known, _)| *known == verb).map_or(&[][..], |(_, states)| states);
-    if !matches!(command, Command::Breach { .. }) && !states.contains(&ticket.state) {
-        return Err(wrong_state(ticket, verb));
+    let by_itself = matches!(command, Command::Fire { .. } | Command::Beside(Beside::Absorb { .. }));
+    if !by_itself && !book.machine.allows(verb, ticket.state) {
+        return Err(wrong_state(ticket, verb, book.machine));
     }
+    let promises = book.promises;
     let run = |name| promises.start(name, ticket.round(name) + 1, matter(ticket), at);
     match command {
         Command::Accept { kind, urgency } => {
+            side::independent_of_refusal(ticket, who)?;
             let (kind, urgency) = (kind.unwrap_or(ticket.kind) as i32, *urgency as i32);
             Ok(Change::Accepted { kind, urgency, clocks: vec![run(Name::C2)] })
         }
-        Command::Refuse { reason } => Ok(Change::Refused { reason: *reason as i32 }),
-        Command::Dispatch { lead, support } => dispatch(ticket, *lead, support, who, run),
+        Command::Refuse { reason } => {
+            side::independent_of_refusal(ticket, who)?;
+            Ok(Change::Refused { reason: *reason as i32, by: Some(who.user) })
+        }
+        Command::Dispatch { lead, support } | Command::CallUp { lead, support } => {
+            dispatch(ticket, *lead, support, who, book.machine.limits.returns, run)
+        }
         Command::Sign => sign(ticket, who, run),
         Command::Return { clause, suggested } => give_back(ticket, clause, *suggested, who, at, run(Name::C2)),
         Command::Transfer { handler, handler_units } => transfer(ticket, *handler, handler_units, who),
         Command::Contact => Ok(Change::Contacted { unit: signed_part(ticket, who)? }),
         Command::Visit { planned_at } => {
-            Ok(Change::SetOut { unit: signed_part(ticket, who)?, planned_at: *planned_at, clocks: vec![run(Name::C7)] })
+            let unit = signed_part(ticket, who)?;
+            Ok(Change::SetOut { unit, planned_at: *planned_at, clocks: arrivals(ticket, &run) })
         }
-        Command::CheckIn { at: position, building, device_time } => check_in(ticket, *position, *building, *device_time, who, at),
+        Command::CheckIn { at: position, building, device_time } => {
+            check_in(ticket, *position, *building, *device_time, who, at, book.machine.limits)
+        }
         Command::ReportDone { result, waive_support } => report(ticket, *result, *waive_support, who),
         Command::SignOff => {
             lead_part(ticket, who)?;
             Ok(Change::SignedOff { clocks: vec![run(Name::C9), run(Name::C10)] })
         }
         Command::SendBack => lead_part(ticket, who).map(|_| Change::SentBack),
-        Command::CallBack { outcome } => call_back(ticket, *outcome, who, at),
-        Command::Redo => redo(ticket, who, at, promises),
+        Command::CallBack { outcome } => call_back(ticket, *outcome, who, at, book.machine.limits.unreached),
+        Command::Redo => redo(ticket, who, at, book),
         Command::Rate { score } => rate(ticket, *score, who),
         Command::Withdraw => withdraw(ticket, who),
-        Command::Urge => urge(ticket, who, at),
-        Command::Breach { name, round } => breach(ticket, *name, *round, at),
+        Command::Urge => urge(ticket, who, at, book.machine.limits.urge_hours),
+        Command::Fire { name, round } => fire(ticket, *name, *round, at, book),
+        Command::Beside(beside) => side::decide(ticket, beside, who, at, book).map(Change::Beside),
     }
 }
 
-fn matter(ticket: &Ticket) -> Matter {
+pub(super) fn matter(ticket: &Ticket) -> Matter {
     Matter { kind: ticket.kind, urgency: ticket.urgency, danger: ticket.danger }
 }
 
-fn wrong_state(ticket: &Ticket, verb: &str) -> Refusal {
-    let possible = possible(ticket).join(", ");
+fn wrong_state(ticket: &Ticket, verb: &str, machine: &Machine) -> Refusal {
+    let possible = possible(ticket, machine).join(", ");
     let state = ticket.state.as_str_name();
     Refusal::state(
         "ILLEGAL_TRANSITION",
@@ -112,14 +94,21 @@ fn wrong_state(ticket: &Ticket, verb: &str) -> Refusal {
     .fact("possible", possible)
 }
 
-fn dispatch(ticket: &Ticket, lead: Uuid, support: &[Uuid], who: &Who, run: impl Fn(Name) -> Clock) -> Result<Change, Refusal> {
+fn dispatch(
+    ticket: &Ticket,
+    lead: Uuid,
+    support: &[Uuid],
+    who: &Who,
+    most_returns: i32,
+    run: impl Fn(Name) -> Clock,
+) -> Result<Change, Refusal> {
     if support.contains(&lead) {
         let (zh, en) = ("主办单位不能同时为协办单位", "the lead unit is not a support unit too");
         return Err(Refusal::invalid("support_unit_ids", "LEAD_IS_SUPPORT", zh, en));
     }
-    let contested = ticket.return_count >= MAX_RETURNS;
+    let contested = ticket.return_count >= most_returns;
     if contested && !who.arbiter {
-        let (zh, en) = ("已退单两次，须由仲裁员裁定派单", "returned twice: an arbiter decides");
+        let (zh, en) = ("退单已达上限，须由仲裁员裁定派单", "returned as often as it may be: an arbiter decides");
         return Err(Refusal::state("ARBITRATION_NEEDED", zh, en));
     }
     // The resolution clock starts with the first dispatch and never stops for a dispute.
@@ -166,6 +155,19 @@ fn transfer(ticket: &Ticket, handler: Uuid, handler_units: &[Uuid], who: &Who) -
     Ok(Change::Transferred { unit, handler })
 }
 
+/// One arrival clock for each unit that signed and has work.
+fn arrivals(ticket: &Ticket, run: &impl Fn(Name) -> Clock) -> Vec<Clock> {
+    let signed = |part: &&super::Assignment| part.open() && part.state != assignment::State::ToSign;
+    let units = ticket.assignments.iter().filter(signed).map(|part| part.unit);
+    (0..)
+        .zip(units)
+        .map(|(place, unit)| {
+            let clock = run(Name::C7);
+            Clock { unit: Some(unit), round: clock.round + place, ..clock }
+        })
+        .collect()
+}
+
 fn check_in(
     ticket: &Ticket,
     position: Position,
@@ -173,17 +175,20 @@ fn check_in(
     device_time: Option<Timestamp>,
     who: &Who,
     at: Timestamp,
+    limits: Limits,
 ) -> Result<Change, Refusal> {
     let unit = signed_part(ticket, who)?;
-    if ticket.checked_in.contains(&who.user) {
+    if ticket.side.checked_in.contains(&who.user) {
         return Err(Refusal::state("ALREADY_CHECKED_IN", "您已到场签到", "checked in already"));
     }
     let distance = building.map(|building| distance_m(position, building));
-    if let Some(away) = distance.filter(|away| *away > FENCE_M && !who.importing) {
-        let (zh, en) = (format!("距离现场 {away} 米，超出 {FENCE_M} 米范围"), format!("{away} m away; at most {FENCE_M} m"));
+    if let Some(away) = distance.filter(|away| *away > limits.fence_metres && !who.importing) {
+        let fence = limits.fence_metres;
+        let (zh, en) = (format!("距离现场 {away} 米，超出 {fence} 米范围"), format!("{away} m away; at most {fence} m"));
         return Err(Refusal::state("OUTSIDE_FENCE", zh, en).fact("distance_m", away.to_string()));
     }
-    let clock_skewed = device_time.is_some_and(|device| device.duration_since(at).abs() > SKEW);
+    let clock_skewed =
+        device_time.is_some_and(|device| device.duration_since(at).abs() > SignedDuration::from_mins(i64::from(limits.skew_minutes)));
     Ok(Change::CheckedIn { unit, user: who.user, distance_m: distance, clock_skewed })
 }
 
@@ -191,6 +196,9 @@ fn report(ticket: &Ticket, result: ticket::Result, waive: bool, who: &Who) -> Re
     let unit = signed_part(ticket, who)?;
     if ticket.lead != Some(unit) {
         return Ok(Change::Reported { unit, user: who.user, result: 0, waived: Vec::new() });
+    }
+    if ticket.side.hold.is_some() {
+        return Err(Refusal::state("ON_HOLD", "已暂停计时，请先恢复", "it stands still: resume first"));
     }
     if result == ticket::Result::Unspecified {
         return Err(Refusal::invalid("result", "REQUIRED", "主办单位须填写办理结果", "the lead unit says what came of it"));
@@ -201,6 +209,12 @@ fn report(ticket: &Ticket, result: ticket::Result, waive: bool, who: &Who) -> Re
         let units = waiting.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
         let (zh, en) = ("仍有协办单位未反馈", "support units have not reported yet");
         return Err(Refusal::state("SUPPORT_OPEN", zh, en).fact("units", units));
+    }
+    let open = ticket.side.tasks.iter().filter(|task| task.done_at.is_none() && !waiting.contains(&task.unit));
+    let open: Vec<String> = open.map(|task| task.number.to_string()).collect();
+    if !open.is_empty() {
+        let (zh, en) = ("会商任务尚未完成", "tasks of the consultation are not done yet");
+        return Err(Refusal::state("TASKS_OPEN", zh, en).fact("tasks", open.join(", ")));
     }
     Ok(Change::Reported { unit, user: who.user, result: result as i32, waived: waiting })
 }
@@ -214,7 +228,7 @@ fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn call_back(ticket: &Ticket, outcome: Outcome, who: &Who, at: Timestamp) -> Result<Change, Refusal> {
+fn call_back(ticket: &Ticket, outcome: Outcome, who: &Who, at: Timestamp, unreached: u32) -> Result<Change, Refusal> {
     independent(ticket, who)?;
     if outcome != Outcome::Unreached {
         return Ok(Change::CalledBack {
@@ -225,7 +239,7 @@ fn call_back(ticket: &Ticket, outcome: Outcome, who: &Who, at: Timestamp) -> Res
     }
     let half = half_day(at);
     let fresh = !ticket.unreached.contains(&half);
-    let archived = who.importing || ticket.unreached.len() + usize::from(fresh) >= UNREACHED;
+    let archived = who.importing || ticket.unreached.len() + usize::from(fresh) >= unreached as usize;
     Ok(Change::CalledBack { outcome: outcome as i32, half_day: fresh.then_some(half), archived })
 }
 
@@ -235,15 +249,17 @@ fn half_day(at: Timestamp) -> String {
     format!("{} {}", civil.date(), if civil.hour() < 12 { "AM" } else { "PM" })
 }
 
-fn redo(ticket: &Ticket, who: &Who, at: Timestamp, promises: Promises<'_>) -> Result<Change, Refusal> {
+fn redo(ticket: &Ticket, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
     independent(ticket, who)?;
     if !matches!(ticket.last_callback, Some(Outcome::Unsolved | Outcome::Dissatisfied)) {
         let (zh, en) = ("须先回访并记录未解决或不满意", "a callback that says not solved or dissatisfied comes first");
         return Err(Refusal::state("NO_BAD_CALLBACK", zh, en));
     }
+    let promises = book.promises;
     let sign = promises.start(Name::C3, ticket.round(Name::C3) + 1, matter(ticket), at);
     let resolve = promises.start_again(ticket.round(Name::C5) + 1, matter(ticket), at);
-    Ok(Change::Redone { clocks: vec![sign, resolve] })
+    let supervised = ticket.redo_count + 1 >= book.machine.limits.redos_before_supervision && ticket.side.supervision < ORDERED;
+    Ok(Change::Redone { clocks: vec![sign, resolve], supervised })
 }
 
 fn rate(ticket: &Ticket, score: i32, who: &Who) -> Result<Change, Refusal> {
@@ -256,33 +272,59 @@ fn rate(ticket: &Ticket, score: i32, who: &Who) -> Result<Change, Refusal> {
     Ok(Change::Rated { score })
 }
 
+/// Before a unit signed it is simply taken back; after that the unit is asked.
 fn withdraw(ticket: &Ticket, who: &Who) -> Result<Change, Refusal> {
     if ticket.danger && !who.importing {
         return Err(Refusal::state("DANGER", "涉及安全隐患的诉求不能撤回", "a dangerous matter is not taken back"));
     }
-    Ok(Change::Withdrawn)
+    if matches!(ticket.state, State::Submitted | State::Accepted | State::Dispatched) {
+        return Ok(Change::Withdrawn);
+    }
+    if ticket.side.withdrawal_asked {
+        return Err(Refusal::state("ASKED_ALREADY", "已申请撤回，等待承办单位同意", "asked already; the unit has not answered"));
+    }
+    Ok(Change::Beside(Aside::WithdrawalAsked))
 }
 
-fn urge(ticket: &Ticket, who: &Who, at: Timestamp) -> Result<Change, Refusal> {
+fn urge(ticket: &Ticket, who: &Who, at: Timestamp, hours: u32) -> Result<Change, Refusal> {
     let by_requester = ticket.requester == who.user;
-    if let Some(last) = ticket.urged_at.filter(|last| by_requester && at < *last + URGE_EVERY) {
-        let next = last + URGE_EVERY;
-        let (zh, en) = ("24 小时内只能催办一次", "once in 24 hours");
+    let pace = SignedDuration::from_hours(i64::from(hours));
+    if let Some(last) = ticket.urged_at.filter(|last| by_requester && at < *last + pace) {
+        let next = last + pace;
+        let (zh, en) = (format!("{hours} 小时内只能催办一次"), format!("once in {hours} hours"));
         return Err(Refusal::state("URGED_LATELY", zh, en).fact("possible_at", next.to_string()));
     }
     Ok(Change::Urged { by_requester })
 }
 
-fn breach(ticket: &Ticket, name: Name, round: i32, at: Timestamp) -> Result<Change, Refusal> {
-    let due = ticket
-        .clocks
-        .iter()
-        .any(|clock| clock.name == name && clock.round == round && clock.runs() && clock.breached_at.is_none() && clock.due_at <= at);
-    if due { Ok(Change::Breached { name, round }) } else { Err(Refusal::state("NOT_DUE", "时限未到", "this clock is not due")) }
+/// What a clock has to say when its time has come: a warning, a broken promise, the end of a pause, the next step of the ladder.
+fn fire(ticket: &Ticket, name: Name, round: i32, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
+    let clock = ticket.clocks.iter().find(|clock| clock.name == name && clock.round == round);
+    let clock = clock.filter(|clock| clock.fires_at().is_some_and(|fires| fires <= at));
+    let clock = clock.ok_or_else(|| Refusal::state("NOT_DUE", "时限未到", "this clock is not due"))?;
+    if at < clock.due_at {
+        return Ok(Change::Warned { name, round });
+    }
+    let ladder = |from: i32| {
+        let level = from.max(ticket.side.supervision);
+        // The policy counts the steps of the ladder; the clocks of one request are counted through.
+        let step = if level < ORDERED { 1 } else { 2 };
+        let next = (level < CIRCULAR).then(|| {
+            let clock = book.promises.start(Name::C11, step, matter(ticket), at);
+            Clock { round: ticket.round(Name::C11) + 1, ..clock }
+        });
+        Change::Breached { name, round, level, clocks: next.into_iter().collect() }
+    };
+    Ok(match name {
+        Name::Hold | Name::Ledger => Change::Beside(side::resumed(ticket, at, book)),
+        Name::C5 => ladder(RED),
+        Name::C11 => ladder((ticket.side.supervision + 1).clamp(ORDERED, CIRCULAR)),
+        _ => Change::Breached { name, round, level: 0, clocks: Vec::new() },
+    })
 }
 
 /// The lead unit, if the person stands for it; else the request does not exist for them.
-fn lead_part(ticket: &Ticket, who: &Who) -> Result<Uuid, Refusal> {
+pub(super) fn lead_part(ticket: &Ticket, who: &Who) -> Result<Uuid, Refusal> {
     ticket.lead.filter(|lead| who.stands_for(*lead)).ok_or_else(|| Refusal::not_found("ticket"))
 }
 
@@ -293,7 +335,7 @@ fn open_part(ticket: &Ticket, who: &Who) -> Result<Uuid, Refusal> {
 }
 
 /// The person's unit among those that signed, the lead first.
-fn signed_part(ticket: &Ticket, who: &Who) -> Result<Uuid, Refusal> {
+pub(super) fn signed_part(ticket: &Ticket, who: &Who) -> Result<Uuid, Refusal> {
     let unit = open_part(ticket, who)?;
     let signed = |part: &&super::Assignment| part.open() && part.state != assignment::State::ToSign && who.stands_for(part.unit);
     let part = ticket.assignments.iter().find(signed);

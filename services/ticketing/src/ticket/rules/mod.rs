@@ -3,6 +3,8 @@
 
 mod apply;
 mod decide;
+mod machine;
+pub mod side;
 #[cfg(test)]
 mod tests;
 
@@ -11,10 +13,19 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::rules::{Clock, Name};
+use crate::clock::rules::{Clock, Name, Promises};
 
 pub use decide::{decide, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
+pub use machine::Machine;
+pub use side::{Aside, Asked, Beside, Decision, Side, Sought};
+
+/// What a decision rests on: the version of the machine that the request began under, and how promises are reckoned.
+#[derive(Debug, Clone, Copy)]
+pub struct Book<'a> {
+    pub machine: &'a Machine,
+    pub promises: Promises<'a>,
+}
 
 /// A unit's part in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +64,11 @@ pub struct Ticket {
     pub refuse_reason: Option<Reason>,
     /// People who worked on it: none of them calls back.
     pub handled_by: Vec<Uuid>,
-    /// People who checked in on the latest visit.
-    pub checked_in: Vec<Uuid>,
     /// Half-days on which the requester was not reached.
     pub unreached: Vec<String>,
     pub last_callback: Option<Outcome>,
     pub urged_at: Option<Timestamp>,
+    pub side: Side,
     pub version: i64,
     pub updated_at: Timestamp,
 }
@@ -79,10 +89,9 @@ impl Ticket {
         self.running(Name::C5).map(|clock| clock.due_at)
     }
 
-    /// Nothing more happens, but a rating.
-    #[cfg(test)]
-    pub fn ended(&self) -> bool {
-        matches!(self.state, State::Archived | State::Refused | State::Withdrawn)
+    /// Nothing more happens by itself, but a rating.
+    pub fn closed(&self) -> bool {
+        matches!(self.state, State::Archived | State::Refused | State::Withdrawn | State::Merged)
     }
 }
 
@@ -140,14 +149,34 @@ pub enum Command {
     },
     Withdraw,
     Urge,
-    /// The watch found a clock run out.
-    Breach {
+    /// The watch found that a clock has something to say.
+    Fire {
         name: Name,
         round: i32,
     },
+    CallUp {
+        lead: Uuid,
+        support: Vec<Uuid>,
+    },
+    /// Beside the main course.
+    Beside(Beside),
 }
 
 impl Command {
+    /// Units that are named: they must be there and open.
+    pub fn units(&self) -> Vec<Uuid> {
+        match self {
+            Self::Dispatch { lead, support } | Self::CallUp { lead, support } => {
+                std::iter::once(*lead).chain(support.iter().copied()).collect()
+            }
+            Self::Return { suggested, .. } => vec![*suggested],
+            Self::Beside(Beside::Consult { units, .. }) => units.clone(),
+            Self::Beside(Beside::Ask(Asked::Ledger { owner, .. })) => owner.iter().copied().collect(),
+            Self::Beside(Beside::Conclude { decisions, .. }) => decisions.iter().map(|decision| decision.unit).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The verb, as in the path.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -168,7 +197,9 @@ impl Command {
             Self::Rate { .. } => "rate",
             Self::Withdraw => "withdraw",
             Self::Urge => "urge",
-            Self::Breach { .. } => "breach",
+            Self::Fire { .. } => "fire",
+            Self::CallUp { .. } => "callUp",
+            Self::Beside(beside) => beside.verb(),
         }
     }
 }
@@ -181,11 +212,20 @@ pub struct Who {
     pub units: Option<Vec<Uuid>>,
     /// May bind units after the second return.
     pub arbiter: bool,
+    /// Leads the district: a second extension, the ledger, instructions.
+    pub chief: bool,
+    /// Supervises: may lower a level too.
+    pub supervisor: bool,
     /// Loads past requests: facts that others did, with their own times.
     pub importing: bool,
 }
 
 impl Who {
+    /// The clock, which stands for every unit and for nobody's rights.
+    pub fn timer() -> Self {
+        Self { user: Uuid::nil(), units: None, arbiter: false, chief: false, supervisor: false, importing: false }
+    }
+
     /// Whether the person may stand for a unit.
     pub fn stands_for(&self, unit: Uuid) -> bool {
         self.units.as_ref().is_none_or(|units| units.contains(&unit))
@@ -196,25 +236,98 @@ impl Who {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
-    Submitted { kind: i32, danger: bool, requester: Uuid, enterprise: Uuid, clocks: Vec<Clock> },
-    Accepted { kind: i32, urgency: i32, clocks: Vec<Clock> },
-    Refused { reason: i32 },
-    Dispatched { lead: Uuid, support: Vec<Uuid>, arbitrated: bool, clocks: Vec<Clock> },
-    Signed { unit: Uuid, clocks: Vec<Clock> },
-    Returned { unit: Uuid, clause: String, suggested: Uuid, clocks: Vec<Clock> },
-    Transferred { unit: Uuid, handler: Uuid },
-    Contacted { unit: Uuid },
-    SetOut { unit: Uuid, planned_at: Option<Timestamp>, clocks: Vec<Clock> },
-    CheckedIn { unit: Uuid, user: Uuid, distance_m: Option<u32>, clock_skewed: bool },
-    Reported { unit: Uuid, user: Uuid, result: i32, waived: Vec<Uuid> },
-    SignedOff { clocks: Vec<Clock> },
+    Submitted {
+        kind: i32,
+        danger: bool,
+        requester: Uuid,
+        enterprise: Uuid,
+        clocks: Vec<Clock>,
+    },
+    Accepted {
+        kind: i32,
+        urgency: i32,
+        clocks: Vec<Clock>,
+    },
+    Refused {
+        reason: i32,
+        #[serde(default)]
+        by: Option<Uuid>,
+    },
+    Dispatched {
+        lead: Uuid,
+        support: Vec<Uuid>,
+        arbitrated: bool,
+        clocks: Vec<Clock>,
+    },
+    Signed {
+        unit: Uuid,
+        clocks: Vec<Clock>,
+    },
+    Returned {
+        unit: Uuid,
+        clause: String,
+        suggested: Uuid,
+        clocks: Vec<Clock>,
+    },
+    Transferred {
+        unit: Uuid,
+        handler: Uuid,
+    },
+    Contacted {
+        unit: Uuid,
+    },
+    SetOut {
+        unit: Uuid,
+        planned_at: Option<Timestamp>,
+        clocks: Vec<Clock>,
+    },
+    CheckedIn {
+        unit: Uuid,
+        user: Uuid,
+        distance_m: Option<u32>,
+        clock_skewed: bool,
+    },
+    Reported {
+        unit: Uuid,
+        user: Uuid,
+        result: i32,
+        waived: Vec<Uuid>,
+    },
+    SignedOff {
+        clocks: Vec<Clock>,
+    },
     SentBack,
-    CalledBack { outcome: i32, half_day: Option<String>, archived: bool },
-    Redone { clocks: Vec<Clock> },
-    Rated { score: i32 },
+    CalledBack {
+        outcome: i32,
+        half_day: Option<String>,
+        archived: bool,
+    },
+    Redone {
+        clocks: Vec<Clock>,
+        #[serde(default)]
+        supervised: bool,
+    },
+    Rated {
+        score: i32,
+    },
     Withdrawn,
-    Urged { by_requester: bool },
-    Breached { name: Name, round: i32 },
+    Urged {
+        by_requester: bool,
+    },
+    Breached {
+        name: Name,
+        round: i32,
+        /// The level of supervision that follows; 0 when none does.
+        #[serde(default)]
+        level: i32,
+        #[serde(default)]
+        clocks: Vec<Clock>,
+    },
+    Warned {
+        name: Name,
+        round: i32,
+    },
+    Beside(Aside),
 }
 
 /// An event as the history keeps it.

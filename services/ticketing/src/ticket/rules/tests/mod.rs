@@ -1,10 +1,13 @@
 //! The main job step by step, each guard, and random walks that keep every invariant of ticketing.md §2.4.
 
-use drumtower_proto::ticketing::{assignment, call_back_ticket_request::Outcome, refuse_ticket_request::Reason, ticket};
+use drumtower_proto::ticketing::{call_back_ticket_request::Outcome, ticket};
 use drumtower_runtime::calendar::Calendar;
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
 use uuid::Uuid;
+
+mod machine;
+mod side;
+mod walk;
 
 use super::*;
 use crate::clock::rules::{Policy, Promises};
@@ -17,40 +20,44 @@ const MARKET: Uuid = Uuid::from_u128(10);
 const FIRE: Uuid = Uuid::from_u128(11);
 
 struct World {
+    machine: Machine,
     policy: Policy,
     calendar: Calendar,
 }
 
 impl World {
     fn new() -> Self {
-        Self { policy: Policy::standard().expect("valid"), calendar: Calendar::national() }
+        Self { machine: Machine::standard().expect("valid"), policy: Policy::standard().expect("valid"), calendar: Calendar::national() }
     }
 
-    fn promises(&self) -> Promises<'_> {
-        Promises { policy: &self.policy, calendar: &self.calendar }
+    fn book(&self) -> Book<'_> {
+        Book { machine: &self.machine, promises: Promises { policy: &self.policy, calendar: &self.calendar } }
     }
 
     fn submitted(&self, at: Timestamp) -> (Ticket, Change) {
         let matter = crate::clock::rules::Matter { kind: Kind::Help, urgency: Urgency::Unspecified, danger: false };
-        let clocks = vec![self.promises().start(Name::C1, 1, matter, at)];
+        let clocks = vec![self.book().promises.start(Name::C1, 1, matter, at)];
         let change =
             Change::Submitted { kind: Kind::Help as i32, danger: false, requester: REQUESTER, enterprise: Uuid::from_u128(5), clocks };
         (Ticket::begin(&change, at).expect("a submission"), change)
     }
 
     fn step(&self, ticket: &mut Ticket, command: &Command, who: &Who, at: Timestamp) -> Result<Change, drumtower_runtime::Refusal> {
-        let change = decide(ticket, command, who, at, self.promises())?;
+        let from = ticket.state;
+        let change = decide(ticket, command, who, at, self.book())?;
         ticket.apply(&change, at);
+        let by_itself = matches!(command, Command::Fire { .. } | Command::Beside(Beside::Absorb { .. }));
+        assert!(by_itself || self.machine.leads(command.verb(), from, ticket.state), "{}: {from:?} to {:?}", command.verb(), ticket.state);
         Ok(change)
     }
 }
 
 fn who(user: Uuid, units: &[Uuid]) -> Who {
-    Who { user, units: Some(units.to_vec()), arbiter: false, importing: false }
+    Who { user, units: Some(units.to_vec()), ..Who::timer() }
 }
 
 fn anyone(user: Uuid) -> Who {
-    Who { user, units: None, arbiter: false, importing: false }
+    Who { user, ..Who::timer() }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -114,7 +121,7 @@ fn a_verb_that_does_not_fit_names_the_state_and_what_does() {
     let refusal = world.step(&mut ticket, &Command::SignOff, &anyone(DISPATCHER), now).expect_err("refused");
     assert_eq!(refusal.reason(), "ILLEGAL_TRANSITION");
     assert_eq!(refusal.facts()["state"], "DISPATCHED");
-    assert_eq!(refusal.facts()["possible"], "withdraw, sign, return, transfer, urge");
+    assert_eq!(refusal.facts()["possible"], "merge, withdraw, sign, return, transfer, urge, supervise, instruct");
 }
 
 #[test]
@@ -217,98 +224,14 @@ fn a_clock_breaches_once_and_not_before_it_is_due() {
     let world = World::new();
     let mut ticket = dispatched(&world);
     let clock = ticket.running(Name::C3).expect("runs").clone();
-    let breach = Command::Breach { name: Name::C3, round: clock.round };
+    let breach = Command::Fire { name: Name::C3, round: clock.round };
+    assert_eq!(clock.warns.len(), 2, "at half and at four fifths of its time");
+    for (place, warn) in clock.warns.iter().enumerate() {
+        assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), *warn - SignedDuration::from_secs(1))), "NOT_DUE");
+        let change = world.step(&mut ticket, &breach, &anyone(Uuid::nil()), *warn).expect("warned");
+        assert_eq!(change, Change::Warned { name: Name::C3, round: clock.round }, "warning {place}");
+    }
     assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at - SignedDuration::from_secs(1))), "NOT_DUE");
     world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at).expect("breached");
     assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at)), "NOT_DUE");
-}
-
-/// Any command, by anyone.
-fn command() -> impl Strategy<Value = (Command, Who, i64)> {
-    let here = Position { latitude: 26.11, longitude: 119.26 };
-    let unit = prop_oneof![Just(MARKET), Just(FIRE), Just(Uuid::from_u128(12))];
-    let outcome = prop_oneof![Just(Outcome::Satisfied), Just(Outcome::Unsolved), Just(Outcome::Dissatisfied), Just(Outcome::Unreached)];
-    let command = prop_oneof![
-        Just(Command::Accept { kind: None, urgency: Urgency::Normal }),
-        Just(Command::Refuse { reason: Reason::OutOfScope }),
-        (unit.clone(), proptest::collection::vec(unit.clone(), 0..2)).prop_map(|(lead, support)| Command::Dispatch { lead, support }),
-        Just(Command::Sign),
-        Just(Command::Sign),
-        unit.clone().prop_map(|suggested| Command::Return { clause: "x".into(), suggested }),
-        Just(Command::Transfer { handler: HANDLER, handler_units: vec![MARKET] }),
-        Just(Command::Contact),
-        Just(Command::Visit { planned_at: None }),
-        Just(Command::CheckIn { at: here, building: Some(here), device_time: None }),
-        any::<bool>().prop_map(|waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support }),
-        Just(Command::SignOff),
-        Just(Command::SendBack),
-        outcome.prop_map(|outcome| Command::CallBack { outcome }),
-        Just(Command::Redo),
-        (1..=5i32).prop_map(|score| Command::Rate { score }),
-        Just(Command::Urge),
-        (0..9usize, 1..3i32).prop_map(|(name, round)| Command::Breach { name: Name::ALL[name], round }),
-    ];
-    let person = prop_oneof![Just(REQUESTER), Just(DISPATCHER), Just(HANDLER), Just(CALLER)];
-    let who = (person, proptest::option::of(unit), any::<bool>()).prop_map(|(user, unit, arbiter)| Who {
-        user,
-        units: unit.map(|unit| vec![unit]),
-        arbiter,
-        importing: false,
-    });
-    (command, who, 0..20_000i64)
-}
-
-fn invariants(ticket: &Ticket) {
-    let leads = ticket.assignments.iter().filter(|part| part.kind == assignment::Kind::Lead && part.state != assignment::State::Closed);
-    let at_work =
-        matches!(ticket.state, State::Dispatched | State::Handling | State::OnSite | State::Review | State::Callback | State::Redo);
-    assert_eq!(leads.count(), usize::from(at_work), "exactly one lead unit while there is work: {ticket:?}");
-    if ticket.ended() {
-        assert!(ticket.assignments.iter().all(|part| part.state == assignment::State::Closed), "closed means all parts are closed");
-        assert!(ticket.clocks.iter().all(|clock| !clock.runs() || clock.name == Name::C10), "nothing runs on");
-    } else {
-        assert!(!possible(ticket).is_empty(), "no state without a way out");
-    }
-    for name in Name::ALL {
-        let running = ticket.clocks.iter().filter(|clock| clock.name == name && clock.runs()).count();
-        assert!(running <= 1 || name == Name::C7, "one clock of a name runs at a time: {name:?} in {ticket:?}");
-    }
-    for clock in &ticket.clocks {
-        assert!(clock.due_at >= clock.started_at);
-        assert!(clock.stopped_at.is_none_or(|stopped| stopped >= clock.started_at));
-    }
-    assert!(ticket.return_count <= 2);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
-
-    /// Six hundred walks of up to eighty commands: invariants hold after each, versions have no gaps, and the events alone make the
-    /// same request again, through JSON.
-    #[test]
-    fn random_walks_keep_every_invariant(commands in proptest::collection::vec(command(), 1..80)) {
-        thread_local! { static WORLD: World = World::new(); }
-        WORLD.with(|world| {
-            let mut now = at("2026-01-28T09:00:00+08:00");
-            let (mut ticket, change) = world.submitted(now);
-            let mut history = vec![(now, serde_json::to_string(&change).expect("JSON"))];
-            for (command, who, seconds) in commands {
-                now += SignedDuration::from_secs(seconds);
-                let before = ticket.clone();
-                match world.step(&mut ticket, &command, &who, now) {
-                    Ok(change) => {
-                        assert_eq!(ticket.version, before.version + 1);
-                        history.push((now, serde_json::to_string(&change).expect("JSON")));
-                        invariants(&ticket);
-                    }
-                    Err(_) => assert_eq!(ticket, before, "a refusal changes nothing"),
-                }
-            }
-            let mut events = history.iter().map(|(at, json)| (*at, serde_json::from_str::<Change>(json).expect("read back")));
-            let (first_at, first) = events.next().expect("a submission");
-            let mut again = Ticket::begin(&first, first_at).expect("a submission");
-            events.for_each(|(at, change)| again.apply(&change, at));
-            assert_eq!(again, ticket, "reading the events again makes the same request");
-        });
-    }
 }

@@ -1,0 +1,148 @@
+//! RPCs beside the main course. All but merging go the way of every verb; merging touches two requests.
+
+use drumtower_proto::ticketing::{
+    self as wire, AnswerTicketRequest, AppealTicketRequest, AskTicketRequest, AttendTicketRequest, CallUpTicketRequest,
+    ConcludeTicketRequest, ConsentTicketRequest, ConsultTicketRequest, DecideTicketRequest, FinishTaskTicketRequest, InstructTicketRequest,
+    MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SuperviseTicketRequest,
+    ticket_side_service_server::TicketSideService,
+};
+use drumtower_runtime::{
+    Call, Fault, Refusal,
+    call::{id, needed_id},
+};
+use jiff::{Timestamp, civil::Date};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    api::{Tickets, Wanted, instant, wanted, who},
+    query,
+    rules::{Asked, Beside, Command, Decision, Sought},
+    shown::shown,
+    store,
+};
+
+fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
+    instant(field, at)?.ok_or_else(|| Refusal::invalid(field, "REQUIRED", "必填", "is required"))
+}
+
+/// What is asked for; what belongs to another matter is not looked at.
+fn sought(ask: &AskTicketRequest) -> Result<Asked, Refusal> {
+    let missing = |field: &'static str| Refusal::invalid(field, "REQUIRED", "必填", "is required");
+    Ok(match ask.matter() {
+        Sought::Extension => {
+            Asked::Extension { count: u32::try_from(ask.count).ok().filter(|count| *count > 0).ok_or_else(|| missing("count"))? }
+        }
+        Sought::Hold if ask.hold_reason == 0 => return Err(missing("hold_reason")),
+        Sought::Hold => Asked::Hold { reason: ask.hold_reason },
+        Sought::Exclusion if ask.exclusion_reason == 0 => return Err(missing("exclusion_reason")),
+        Sought::Exclusion => Asked::Exclusion { reason: ask.exclusion_reason },
+        Sought::Ledger if ask.condition.trim().is_empty() => return Err(missing("condition")),
+        Sought::Ledger => {
+            let day: Result<Date, _> = ask.review_on.parse();
+            let review_on = day.map_err(|_| Refusal::invalid("review_on", "DATE", "须为日期", "is a day, YYYY-MM-DD"))?;
+            Asked::Ledger { owner: id("owner_unit_id", &ask.owner_unit_id)?, condition: ask.condition.clone(), review_on }
+        }
+        Sought::Unspecified => return Err(missing("matter")),
+    })
+}
+
+fn units(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
+    ids.iter().map(|unit| needed_id(field, unit)).collect()
+}
+
+wanted! {
+    AnswerTicketRequest "ticket.answer" text |_ask| Command::Beside(Beside::Answer);
+    AppealTicketRequest "ticket.appeal" text |_ask| Command::Beside(Beside::Appeal);
+    CallUpTicketRequest "ticket.call_up" text |ask| Command::CallUp {
+        lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
+        support: units("support_unit_ids", &ask.support_unit_ids)?,
+    };
+    AskTicketRequest "ticket.ask" text |ask| Command::Beside(Beside::Ask(sought(ask)?));
+    DecideTicketRequest "ticket.decide" text |ask| Command::Beside(Beside::Decide { number: ask.number, granted: ask.granted });
+    ConsentTicketRequest "ticket.sign" text |ask| Command::Beside(Beside::Consent { agreed: ask.agreed });
+    SuperviseTicketRequest "ticket.supervise" text |ask| Command::Beside(Beside::Supervise {
+        level: ask.level,
+        reply_due: instant("reply_due", ask.reply_due.as_ref())?,
+    });
+    InstructTicketRequest "ticket.instruct" text |ask| Command::Beside(Beside::Instruct { due_at: instant("due_at", ask.due_at.as_ref())? });
+    ReopenTicketRequest "ticket.reopen" text |_ask| Command::Beside(Beside::Reopen);
+    ResumeTicketRequest "ticket.resume" text |_ask| Command::Beside(Beside::Resume);
+    ConsultTicketRequest "ticket.consult" text |ask| Command::Beside(Beside::Consult {
+        units: units("unit_ids", &ask.unit_ids)?,
+        meets_at: needed_instant("meets_at", ask.meets_at.as_ref())?,
+        place: ask.place.clone(),
+    });
+    AttendTicketRequest "ticket.attend" none |_ask| Command::Beside(Beside::Attend);
+    OpineTicketRequest "ticket.attend" text |ask| Command::Beside(Beside::Opine { stance: ask.stance, text: ask.text.clone() });
+    ConcludeTicketRequest "ticket.consult" minutes |ask| Command::Beside(Beside::Conclude {
+        minutes: ask.minutes.clone(),
+        decisions: ask.decisions.iter().map(|decision| {
+            let due_at = needed_instant("decisions.due_at", decision.due_at.as_ref())?;
+            Ok(Decision { unit: needed_id("decisions.unit_id", &decision.unit_id)?, text: decision.text.clone(), due_at })
+        }).collect::<Result<_, Refusal>>()?,
+    });
+    FinishTaskTicketRequest "ticket.attend" text |ask| Command::Beside(Beside::FinishTask { number: ask.number });
+}
+
+impl Tickets {
+    /// Two requests in one transaction, locked in the order of their ids, so that two mergers at once do not wait for each other for ever.
+    async fn merge(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let (from, into) = (needed_id("ticket_id", &ask.ticket_id)?, needed_id("into_id", &ask.into_id)?);
+        if from == into {
+            return Err(Refusal::invalid("into_id", "SAME_TICKET", "不能并入自身", "is another request").into());
+        }
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let reach = call.reach("ticket.merge");
+        let who = who(&call, &reach)?;
+        let mut tx = self.db.write(&call).await?;
+        let first = store::lock(&mut tx, from.min(into)).await?;
+        let second = store::lock(&mut tx, from.max(into)).await?;
+        let (merged, target) = if from < into { (first, second) } else { (second, first) };
+        query::reaches(&reach, &merged.1)?;
+        query::reaches(&reach, &target.1)?;
+        if !ask.etag.is_empty() && ask.etag != merged.1.version.to_string() {
+            return Err(Refusal::stale(merged.1.version.to_string()).into());
+        }
+        let absorb = Command::Beside(Beside::Absorb { ticket: from, requester: merged.1.requester });
+        self.change(&mut tx, &call, &who, target, absorb, &ask.text).await?;
+        let merge = Command::Beside(Beside::Merge { into });
+        let (matter, ticket) = self.change(&mut tx, &call, &who, merged, merge, &ask.text).await?;
+        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
+        tx.commit(answer).await
+    }
+}
+
+macro_rules! verbs {
+    ($($rpc:ident $request:ident;)*) => {
+        #[tonic::async_trait]
+        impl TicketSideService for Tickets {
+            $(async fn $rpc(&self, request: Request<$request>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.verb(request).await?)
+            })*
+
+            async fn merge_ticket(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.merge(request).await?)
+            }
+        }
+    };
+}
+
+verbs! {
+    answer_ticket AnswerTicketRequest;
+    appeal_ticket AppealTicketRequest;
+    call_up_ticket CallUpTicketRequest;
+    ask_ticket AskTicketRequest;
+    decide_ticket DecideTicketRequest;
+    consent_ticket ConsentTicketRequest;
+    supervise_ticket SuperviseTicketRequest;
+    instruct_ticket InstructTicketRequest;
+    reopen_ticket ReopenTicketRequest;
+    resume_ticket ResumeTicketRequest;
+    consult_ticket ConsultTicketRequest;
+    attend_ticket AttendTicketRequest;
+    opine_ticket OpineTicketRequest;
+    conclude_ticket ConcludeTicketRequest;
+    finish_task_ticket FinishTaskTicketRequest;
+}

@@ -1,0 +1,161 @@
+//! The side roads of a request through the gateway, with the people who take them: more time and a pause, a consultation, a merger, an
+//! appeal, a request brought back; and who is told.
+
+use std::{sync::OnceLock, time::Duration};
+
+use drumtower_tests::world::{Answer, DISTRICTS, Person, Wanted, World};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| World::start(&Wanted::default()))
+}
+
+async fn people<const N: usize>(logins: [&str; N]) -> [Person; N] {
+    let mut people = Vec::with_capacity(N);
+    for login in logins {
+        people.push(world().sign_in(DISTRICTS[0], login).await);
+    }
+    people.try_into().unwrap_or_else(|_| unreachable!("as many as were asked for"))
+}
+
+async fn unit(person: &Person, code: &str) -> String {
+    let units = person.get("/v1/units").await.ok();
+    let found = units["units"].as_array().into_iter().flatten().find(|unit| unit["code"] == code).cloned();
+    found.unwrap_or_else(|| panic!("no unit {code}"))["id"].as_str().unwrap_or_default().to_owned()
+}
+
+async fn verb(person: &Person, ticket: &Value, verb: &str, body: Value) -> Answer {
+    person.post(&format!("/v1/tickets/{}:{verb}", ticket["id"].as_str().unwrap_or_default()), body).await
+}
+
+async fn submit(enterprise: &Person, kind: &str) -> Value {
+    enterprise.post("/v1/tickets", json!({ "title": "三楼走廊漏水", "description": "持续滴水", "kind": kind })).await.ok()
+}
+
+/// A request that its lead unit has signed.
+async fn handling(enterprise: &Person, dispatcher: &Person, liaison: &Person) -> Value {
+    let ticket = submit(enterprise, "HELP").await;
+    verb(dispatcher, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    verb(dispatcher, &ticket, "dispatch", json!({ "lead_unit_id": unit(dispatcher, "market").await })).await.ok();
+    verb(liaison, &ticket, "sign", json!({})).await.ok()
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is not a time"))
+}
+
+async fn told(person: &Person, kind: &str, ticket: &Value) {
+    for _ in 0..100 {
+        let notices = person.get("/v1/users/me/notices").await.ok();
+        let about = |notice: &&Value| notice["kind"] == kind && notice["subject"] == ticket["id"];
+        if notices["notices"].as_array().into_iter().flatten().any(|notice| about(&notice)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nobody told of {kind}");
+}
+
+#[tokio::test]
+async fn more_time_is_asked_for_and_granted_and_the_requester_hears_of_it() {
+    let [enterprise, dispatcher, liaison, approver] = people(["enterprise", "dispatcher", "liaison", "approver"]).await;
+    let ticket = handling(&enterprise, &dispatcher, &liaison).await;
+    let extension = json!({ "matter": "EXTENSION", "count": 2, "text": "需等待配件" });
+    assert_eq!(verb(&enterprise, &ticket, "ask", extension.clone()).await.status, 403);
+    let asked = verb(&liaison, &ticket, "ask", extension.clone()).await.ok();
+    assert_eq!(asked["asks"][0]["state"], "ASKED");
+    assert_eq!(verb(&liaison, &ticket, "ask", extension).await.reason(), "ASKED_ALREADY");
+    told(&approver, "ticket.asked", &ticket).await;
+    let waiting = approver.get("/v1/tickets?filter=waits%20%3D%20%22EXTENSION%22").await.ok();
+    assert!(waiting["tickets"].as_array().into_iter().flatten().any(|found| found["id"] == ticket["id"]), "{waiting}");
+    let granted = verb(&approver, &ticket, "decide", json!({ "number": 1, "granted": true })).await.ok();
+    assert_eq!(granted["asks"][0]["state"], "GRANTED");
+    assert!(time(&granted["due_at"]) > time(&ticket["due_at"]));
+    assert_eq!(verb(&approver, &ticket, "decide", json!({ "number": 1, "granted": true })).await.reason(), "NOT_WAITING");
+    told(&enterprise, "ticket.extended", &ticket).await;
+
+    verb(&liaison, &ticket, "ask", json!({ "matter": "HOLD", "hold_reason": "MATERIAL", "text": "已书面要求补充材料" })).await.ok();
+    let held = verb(&approver, &ticket, "decide", json!({ "number": 2, "granted": true })).await.ok();
+    assert_eq!(held["hold_reason"], "MATERIAL");
+    let c5 = held["clocks"].as_array().into_iter().flatten().find(|clock| clock["kind"] == "C5").cloned().unwrap_or_default();
+    assert_eq!(c5["paused"], true);
+    let resumed = verb(&liaison, &ticket, "resume", json!({})).await.ok();
+    assert_eq!(resumed["hold_reason"], "HOLD_REASON_UNSPECIFIED");
+    let history = enterprise.get(&format!("/v1/tickets/{}/events", ticket["id"].as_str().unwrap_or_default())).await.ok();
+    let verbs: Vec<&str> = history["events"].as_array().into_iter().flatten().filter_map(|event| event["verb"].as_str()).collect();
+    assert_eq!(verbs, ["submit", "accept", "dispatch", "sign", "ask", "decide", "ask", "decide", "resume"]);
+}
+
+#[tokio::test]
+async fn units_are_called_together_and_what_they_decide_is_carried_out() {
+    let [enterprise, dispatcher, liaison, handler] = people(["enterprise", "dispatcher", "liaison", "handler"]).await;
+    let ticket = handling(&enterprise, &dispatcher, &liaison).await;
+    let (market, fire) = (unit(&dispatcher, "market").await, unit(&dispatcher, "fire").await);
+    let meets_at = drumtower_runtime::Clock::system().now() + jiff::SignedDuration::from_hours(4);
+    let consult = json!({ "unit_ids": [fire], "meets_at": meets_at.to_string(), "place": "园区二楼会议室", "text": "共商漏水处置" });
+    assert_eq!(verb(&enterprise, &ticket, "consult", consult.clone()).await.status, 403);
+    let called = verb(&handler, &ticket, "consult", consult).await.ok();
+    assert_eq!((called["state"].as_str(), called["consultations"][0]["called"][0]["unit_id"].as_str()), (Some("CONSULTING"), Some(&*fire)));
+    assert_eq!(verb(&handler, &ticket, "attend", json!({})).await.reason(), "NOT_CALLED");
+    let due = meets_at + jiff::SignedDuration::from_hours(48);
+    let decision = json!({ "unit_id": market, "text": "更换防水层", "due_at": due.to_string() });
+    let concluded = verb(&handler, &ticket, "conclude", json!({ "minutes": "由市监局牵头修复", "decisions": [decision] })).await.ok();
+    assert_eq!(
+        (concluded["state"].as_str(), concluded["consultations"][0]["called"][0]["absent"].as_bool()),
+        (Some("HANDLING"), Some(true))
+    );
+    let done = json!({ "result": "RESOLVED", "text": "已修复", "waive_support": true });
+    assert_eq!(verb(&handler, &ticket, "reportDone", done.clone()).await.reason(), "TASKS_OPEN");
+    verb(&handler, &ticket, "finishTask", json!({ "number": 1, "text": "已更换" })).await.ok();
+    assert_eq!(verb(&handler, &ticket, "reportDone", done).await.ok()["state"], "REVIEW");
+}
+
+#[tokio::test]
+async fn two_requests_become_one_and_a_third_is_answered_at_once() {
+    let [enterprise, dispatcher] = people(["enterprise", "dispatcher"]).await;
+    let (first, second) = (submit(&enterprise, "HELP").await, submit(&enterprise, "HELP").await);
+    let into = json!({ "into_id": first["id"], "text": "同一处漏水" });
+    assert_eq!(verb(&dispatcher, &first, "merge", into.clone()).await.reason(), "SAME_TICKET");
+    // Two mergers the other way round at once: one of them finds its target over, and neither waits for ever.
+    let back = json!({ "into_id": second["id"], "text": "同一处漏水" });
+    let (one, other) = tokio::join!(verb(&dispatcher, &second, "merge", into), verb(&dispatcher, &first, "merge", back));
+    let merged: Vec<&Answer> = [&one, &other].into_iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(merged.len(), 1, "{} {}", one.status, other.status);
+    let question = submit(&enterprise, "CONSULT").await;
+    let answered = verb(&dispatcher, &question, "answer", json!({ "text": "请登录政务服务网办理" })).await.ok();
+    assert_eq!((answered["state"].as_str(), answered["result_text"].as_str()), (Some("ARCHIVED"), Some("请登录政务服务网办理")));
+    verb(&enterprise, &question, "rate", json!({ "score": 5 })).await.ok();
+    let reopened = verb(&enterprise, &question, "reopen", json!({ "text": "未说明所需材料" })).await.ok();
+    assert_eq!((reopened["state"].as_str(), reopened["score"].as_i64()), (Some("SUBMITTED"), Some(5)));
+}
+
+#[tokio::test]
+async fn a_refusal_is_appealed_against_once_and_a_leader_shortens_the_time() {
+    let [enterprise, dispatcher, liaison, leader, supervisor, subcentre] =
+        people(["enterprise", "dispatcher", "liaison", "leader", "supervisor", "subcentre"]).await;
+    let ticket = submit(&enterprise, "HELP").await;
+    verb(&dispatcher, &ticket, "refuse", json!({ "reason": "OUT_OF_SCOPE", "text": "不属本区职责" })).await.ok();
+    verb(&enterprise, &ticket, "appeal", json!({ "text": "楼宇在本区" })).await.ok();
+    assert_eq!(verb(&dispatcher, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.reason(), "SEPARATION_OF_DUTIES");
+    verb(&subcentre, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    let market = unit(&dispatcher, "market").await;
+    let called =
+        verb(&subcentre, &ticket, "callUp", json!({ "lead_unit_id": market, "text": "分中心已现场查看，需职能部门处置" })).await.ok();
+    assert_eq!(called["state"], "DISPATCHED");
+    let signed = verb(&liaison, &ticket, "sign", json!({})).await.ok();
+    let soon = time(&signed["due_at"]) - jiff::SignedDuration::from_hours(20);
+    let instructed = verb(&leader, &ticket, "instruct", json!({ "due_at": soon.to_string(), "text": "请尽快解决" })).await.ok();
+    assert_eq!(time(&instructed["due_at"]), soon);
+    let order = json!({ "level": 3, "reply_due": soon.to_string(), "text": "请书面答复" });
+    assert_eq!(verb(&liaison, &ticket, "supervise", order.clone()).await.status, 403);
+    let supervised = verb(&supervisor, &ticket, "supervise", order).await.ok();
+    let number = format!("DB-{}-1", ticket["number"].as_str().unwrap_or_default());
+    assert_eq!((supervised["supervision"].as_i64(), supervised["order_number"].as_str()), (Some(3), Some(&*number)));
+    assert_eq!(verb(&leader, &ticket, "supervise", json!({ "level": 0, "text": "已答复" })).await.reason(), "ONLY_SUPERVISORS_LOWER");
+    // What a unit has signed is taken back with its consent.
+    assert_eq!(verb(&enterprise, &ticket, "withdraw", json!({ "reason": "已自行解决" })).await.ok()["withdrawal_asked"], true);
+    told(&liaison, "ticket.withdrawal_asked", &ticket).await;
+    assert_eq!(verb(&liaison, &ticket, "consent", json!({ "agreed": true })).await.ok()["state"], "WITHDRAWN");
+}
