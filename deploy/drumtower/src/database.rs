@@ -89,12 +89,17 @@ impl Admin {
 
 /// Makes the database ready for the services; what was applied, as `schema/migration`.
 pub async fn prepare(admin: &Admin, config: &Config) -> Result<Vec<String>, Failure> {
+    prepare_only(admin, config, &SCHEMAS).await
+}
+
+/// As [`prepare`], for some of the schemas.
+pub async fn prepare_only(admin: &Admin, config: &Config, schemas: &[Service]) -> Result<Vec<String>, Failure> {
     admin.create().await?;
     let mut connection = admin.connect().await?;
     let passwords = login_roles().map(|role| Ok((role.clone(), config.secret(&role)?))).collect::<Result<Vec<_>, Failure>>()?;
     bootstrap(&mut connection, &passwords).await?;
     let mut applied = Vec::new();
-    for schema in &SCHEMAS {
+    for schema in schemas {
         let names = migrate(&mut connection, schema).await?;
         applied.extend(names.into_iter().map(|name| format!("{}/{name}", schema.name)));
     }

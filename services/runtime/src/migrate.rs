@@ -89,8 +89,14 @@ async fn apply(admin: &mut PgConnection, schema: &str, name: &str, text: &str) -
     run(&mut tx, "set local lock_timeout = '5s'").await?;
     run(&mut tx, "set local role dt_owner").await?;
     run(&mut tx, &format!("set local search_path = {schema}, public")).await?;
-    for statement in statements(text) {
-        run(&mut tx, &statement).await.map_err(|error| format!("{schema}/{name}: {error}\nin: {statement}"))?;
+    let statements = statements(text);
+    // The owner of a table sees no rows of it either while its protection is forced: a change of rows would change none, silently.
+    let opened = if statements.iter().any(|statement| changes_rows(statement)) { open(&mut tx, schema).await? } else { Vec::new() };
+    for statement in &statements {
+        run(&mut tx, statement).await.map_err(|error| format!("{schema}/{name}: {error}\nin: {statement}"))?;
+    }
+    for table in opened {
+        run(&mut tx, &format!("alter table if exists {schema}.{table} force row level security")).await?;
     }
     protect(&mut tx, schema).await?;
     run(&mut tx, "reset role").await?;
@@ -101,6 +107,26 @@ async fn apply(admin: &mut PgConnection, schema: &str, name: &str, text: &str) -
         .await?;
     tx.commit().await?;
     Ok(true)
+}
+
+fn changes_rows(statement: &str) -> bool {
+    let first = statement.split_whitespace().next().unwrap_or_default().to_lowercase();
+    matches!(first.as_str(), "update" | "insert" | "delete" | "with")
+}
+
+/// Lets the owner see the rows of the schema's tables until the end of the transaction; which tables.
+async fn open(tx: &mut PgConnection, schema: &str) -> Result<Vec<String>, Failure> {
+    let tables: Vec<(String,)> = sqlx::query_as(
+        "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition and c.relforcerowsecurity order by c.relname",
+    )
+    .bind(schema)
+    .fetch_all(&mut *tx)
+    .await?;
+    for (table,) in &tables {
+        run(tx, &format!("alter table {schema}.{table} no force row level security")).await?;
+    }
+    Ok(tables.into_iter().map(|(table,)| table).collect())
 }
 
 /// Protects every table of the schema: forced row-level security, one permissive policy, and exactly the grants that its comment allows.
