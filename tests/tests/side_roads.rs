@@ -159,3 +159,58 @@ async fn a_refusal_is_appealed_against_once_and_a_leader_shortens_the_time() {
     told(&liaison, "ticket.withdrawal_asked", &ticket).await;
     assert_eq!(verb(&liaison, &ticket, "consent", json!({ "agreed": true })).await.ok()["state"], "WITHDRAWN");
 }
+
+/// In the other district, for what is published holds for everybody there.
+#[tokio::test]
+async fn a_district_publishes_its_own_machine_promises_and_calendar() {
+    let mut people = Vec::new();
+    for login in ["sysadmin", "enterprise", "dispatcher", "liaison"] {
+        people.push(world().sign_in(DISTRICTS[1], login).await);
+    }
+    let [sysadmin, enterprise, dispatcher, liaison] = <[Person; 4]>::try_from(people).unwrap_or_else(|_| unreachable!("four"));
+    let old = handling(&enterprise, &dispatcher, &liaison).await;
+    let machines = sysadmin.get("/v1/settings?kind=MACHINE").await.ok();
+    let own = machines["settings"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
+    let standard = own["content"].as_str().unwrap_or_default().to_owned();
+    let publish = async |kind: &str, content: &str| sysadmin.post("/v1/settings", json!({ "kind": kind, "content": content })).await;
+    let stranded = standard.replace("\"verb\": \"conclude\"", "\"verb\": \"attend\"");
+    assert_eq!(publish("MACHINE", &stranded).await.reason(), "UNKNOWN_TRANSITION");
+    assert_eq!(sysadmin.post("/v1/settings:check", json!({ "kind": "MACHINE", "content": stranded })).await.reason(), "UNKNOWN_TRANSITION");
+    assert_eq!(dispatcher.post("/v1/settings", json!({ "kind": "MACHINE", "content": standard })).await.status, 403);
+    let stricter = standard.replace(
+        "\"verb\": \"withdraw\", \"from\": [\"SUBMITTED\", \"ACCEPTED\", \"DISPATCHED\"]",
+        "\"verb\": \"withdraw\", \"from\": [\"SUBMITTED\"]",
+    );
+    assert_ne!(stricter, standard);
+    assert_eq!(publish("MACHINE", &stricter).await.ok()["number"], 1);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let new = submit(&enterprise, "HELP").await;
+    assert_eq!((old["machine"].as_str(), new["machine"].as_str()), (Some("default@1"), Some("machine@1")));
+    verb(&dispatcher, &new, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    assert_eq!(verb(&enterprise, &new, "withdraw", json!({})).await.reason(), "ILLEGAL_TRANSITION");
+
+    let overlapping = r#"{"name":"区","week":{"mon":["09:00-12:00","11:00-13:00"]}}"#;
+    assert_eq!(publish("CALENDAR", overlapping).await.reason(), "CALENDAR");
+    // Five days off from tomorrow on: what is due in working days moves.
+    let day = |days: i64| {
+        let at = drumtower_runtime::Clock::system().now() + jiff::SignedDuration::from_hours(24 * days);
+        json!({ "date": drumtower_runtime::calendar::today(at).to_string(), "day": "off" })
+    };
+    let layer = json!({ "name": "区", "source": "测试", "days": (1..=5).map(day).collect::<Vec<_>>() });
+    let published = publish("CALENDAR", &layer.to_string()).await.ok();
+    assert!(published["applied_at"].is_null(), "{published}");
+    let path = format!("/v1/tickets/{}", old["id"].as_str().unwrap_or_default());
+    let mut moved = Value::Null;
+    for _ in 0..150 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if !sysadmin.get("/v1/settings?kind=CALENDAR").await.ok()["settings"][0]["applied_at"].is_null() {
+            moved = enterprise.get(&path).await.ok();
+            break;
+        }
+    }
+    assert!(time(&moved["due_at"]) > time(&old["due_at"]), "{} {}", moved["due_at"], old["due_at"]);
+    let history = enterprise.get(&format!("{path}/events")).await.ok();
+    let last = history["events"].as_array().and_then(|events| events.last()).cloned().unwrap_or_default();
+    assert_eq!((last["verb"].as_str(), last["actor_id"].as_str()), (Some("reckon"), Some("")));
+    assert_eq!(publish("CLOCK_POLICY", r#"{"promises":[]}"#).await.reason(), "NO_PROMISE");
+}

@@ -1,7 +1,10 @@
 //! Policies and clocks. A policy is data with its sources; a clock keeps the version it began under.
 
 use drumtower_proto::ticketing::ticket::{Kind, Urgency};
-use drumtower_runtime::calendar::{Calendar, Pause, Span, Unit as Counted};
+use drumtower_runtime::{
+    Refusal,
+    calendar::{Calendar, Pause, Span, Unit as Counted},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -87,6 +90,11 @@ impl Name {
     /// and the ladder climbs.
     pub fn is_duty(self) -> bool {
         !matches!(self, Self::C6 | Self::C10 | Self::C11 | Self::Hold | Self::Ledger)
+    }
+
+    /// Whether the policy says how long it runs. A task says its day, the ledger its review, a pause ends by the machine's limit.
+    pub fn is_promised(self) -> bool {
+        !matches!(self, Self::Task | Self::Hold | Self::Ledger)
     }
 
     /// Whether it stands still while the request is paused: only the promise to resolve does.
@@ -188,10 +196,14 @@ struct Promise {
     source: String,
 }
 
+/// The longest time that may be promised: a year of minutes.
+const MOST: u32 = 525_600;
+
 /// All promises of a version.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    #[serde(default)]
     pub version: String,
     promises: Vec<Promise>,
 }
@@ -208,6 +220,49 @@ impl Policy {
     /// The policy that districts begin with.
     pub fn standard() -> Result<Self, serde_json::Error> {
         serde_json::from_str(include_str!("../../data/clock_policy.json"))
+    }
+
+    /// Says what is wrong with a version: a clock without a promise that fits every request, a kind or an urgency that is none, times
+    /// or warnings that make no sense.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let wrong = |place: usize, reason: &'static str, zh: &str, en: &str| {
+            Refusal::invalid(
+                format!("promises[{place}]"),
+                reason,
+                format!("第 {} 条{zh}", place + 1),
+                format!("promise {}: {en}", place + 1),
+            )
+        };
+        for (place, promise) in self.promises.iter().enumerate() {
+            if promise.kind.as_deref().is_some_and(|kind| Kind::from_str_name(kind).is_none()) {
+                return Err(wrong(place, "KIND", "诉求类型不存在", "there is no such kind"));
+            }
+            if promise.urgency.as_deref().is_some_and(|urgency| Urgency::from_str_name(urgency).is_none()) {
+                return Err(wrong(place, "URGENCY", "紧急程度不存在", "there is no such urgency"));
+            }
+            if !(1..=MOST).contains(&promise.count) {
+                return Err(wrong(place, "COUNT", "时限超出范围", "the time is from 1 to 525,600"));
+            }
+            let rising = promise.warn.windows(2).all(|two| two[0] < two[1]);
+            if !rising || promise.warn.iter().any(|percent| !(1..=99).contains(percent)) {
+                return Err(wrong(place, "WARN", "预警比例须为 1 到 99 且递增", "warnings are from 1 to 99 per cent, rising"));
+            }
+        }
+        for clock in Name::ALL.into_iter().filter(|name| name.is_promised()) {
+            let always = |promise: &Promise| {
+                promise.clock == clock
+                    && promise.kind.is_none()
+                    && promise.urgency.is_none()
+                    && promise.danger.is_none()
+                    && promise.round.is_none()
+            };
+            if !self.promises.iter().any(always) {
+                let name = clock.text();
+                let (zh, en) = (format!("{name} 缺少适用于所有诉求的时限"), format!("{name} has no promise that fits every request"));
+                return Err(Refusal::invalid("promises", "NO_PROMISE", zh, en).fact("clock", name));
+            }
+        }
+        Ok(())
     }
 
     /// How long a clock runs, and when it warns.
@@ -348,11 +403,17 @@ mod tests {
     }
 
     #[test]
-    fn every_clock_has_a_promise_for_every_matter() {
-        let policy = Policy::standard().expect("valid");
-        // A task says its day, the ledger its review, a pause ends by the machine's limit.
-        for clock in Name::ALL.into_iter().filter(|name| !matches!(name, Name::Task | Name::Hold | Name::Ledger)) {
-            assert!(policy.promises.iter().any(|promise| promise.clock == clock && promise.kind.is_none() && promise.urgency.is_none()));
-        }
+    fn a_policy_promises_every_clock_to_every_request() {
+        let standard = Policy::standard().expect("valid");
+        standard.check().expect("in order");
+        let bent = |from: &str, to: &str| {
+            let text = include_str!("../../data/clock_policy.json").replace(from, to);
+            serde_json::from_str::<Policy>(&text).expect("a policy").check().expect_err("refused").reason()
+        };
+        assert_eq!(bent("\"clock\": \"C9\"", "\"clock\": \"C8\""), "NO_PROMISE");
+        assert_eq!(bent("\"urgency\": \"HARD\"", "\"urgency\": \"SLOW\""), "URGENCY");
+        assert_eq!(bent("\"kind\": \"CONSULT\"", "\"kind\": \"GOSSIP\""), "KIND");
+        assert_eq!(bent("\"count\": 15", "\"count\": 0"), "COUNT");
+        assert_eq!(bent("[50, 80]", "[80, 50]"), "WARN");
     }
 }

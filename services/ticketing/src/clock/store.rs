@@ -33,6 +33,19 @@ pub async fn save(tx: &mut TenantTx, clocks: &[(Uuid, &Clock)], policy: &str) ->
     Ok(())
 }
 
+/// Requests with a clock that runs, by id; a page.
+#[tracing::instrument(name = "db.clock.running_after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn running_after(tx: &mut TenantTx, after: Uuid, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
+        "select distinct ticket_id from clock where tenant_id = $1 and fires_at is not null and ticket_id > $2 order by ticket_id limit $3",
+    )
+    .bind(tx.tenant())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Clocks of the district that have something to say, oldest first.
 #[tracing::instrument(name = "db.clock.speaking", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn speaking(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<(Uuid, String, i32)>> {

@@ -31,8 +31,8 @@ use super::{
     store::{self, History, Matter},
 };
 use crate::{
-    Setting,
     clock::rules::{Matter as Promised, Name},
+    setting::{Setting, Settings},
     ticket::tell,
 };
 
@@ -43,7 +43,7 @@ pub struct Tickets {
     pub sealers: Sealers,
     pub cards: Cards,
     pub numbers: Numbers,
-    pub setting: Arc<Setting>,
+    pub settings: Settings,
 }
 
 /// A verb on its way: what is wanted, the words that go with it, the version the caller saw.
@@ -73,6 +73,7 @@ impl Tickets {
         };
         let (name, phone) = self.contact(&call, person.sub, &ask).await?;
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
         let id = Uuid::now_v7();
         let row = id.to_string();
         let matter = Matter {
@@ -89,19 +90,19 @@ impl Tickets {
             contact_phone: sealer.seal(place("contact_phone", &row), &phone)?,
             imported: false,
             result_text: String::new(),
-            machine: self.setting.machine.version.clone(),
+            machine: setting.machine().version.clone(),
         };
         let kind = rules::Kind::try_from(ask.kind).unwrap_or_default();
         let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ask.danger };
-        let clocks = vec![self.setting.book().promises.start(Name::C1, 1, promised, call.now)];
+        let clocks = vec![setting.book(&matter.machine).promises.start(Name::C1, 1, promised, call.now)];
         let change = Change::Submitted { kind: ask.kind, danger: ask.danger, requester: person.sub, enterprise, clocks };
         let ticket = Ticket::begin(&change, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
         let mut tx = self.db.write(&call).await?;
-        store::insert(&mut tx, &matter, &ticket, &call.actor_name(), &change, &self.setting.policy.version).await?;
+        store::insert(&mut tx, &matter, &ticket, &call.actor_name(), &change, setting.policy_version()).await?;
         let facts = serde_json::json!({ "number": matter.number, "state": ticket.state.as_str_name(), "enterprise": enterprise });
         let (zh, en) = (format!("新诉求 {} 待受理", matter.number), format!("{}: a new request", matter.number));
         tx.emit(NewEvent::new("ticket.submitted", id, 1).facts(facts).tell(to_role("DISPATCHER", None, "ticket.submitted", zh, en)));
-        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
+        let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }
 
@@ -118,6 +119,7 @@ impl Tickets {
     /// One verb: load and lock, decide, apply, save, tell, in one transaction.
     pub(super) async fn perform(&self, call: &Arc<Call>, verb: Verb) -> Result<Response<wire::Ticket>, Fault> {
         let sealer = self.sealers.of(&self.db, call).await?;
+        let setting = self.settings.of(call).await?;
         let reach = call.reach(verb.permission);
         let who = who(call, &reach)?;
         let mut tx = self.db.write(call).await?;
@@ -126,54 +128,19 @@ impl Tickets {
         if !verb.etag.is_empty() && verb.etag != found.1.version.to_string() {
             return Err(Refusal::stale(found.1.version.to_string()).into());
         }
-        let (matter, ticket) = self.change(&mut tx, call, &who, found, verb.command, &verb.text).await?;
-        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
+        let (matter, ticket) = change(&mut tx, call, &setting, &who, found, verb.command, &verb.text).await?;
+        let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
-    }
-
-    /// One change of one request within a transaction: decide, apply, save, tell.
-    pub(super) async fn change(
-        &self,
-        tx: &mut TenantTx,
-        call: &Call,
-        who: &Who,
-        (mut matter, mut ticket): (Matter, Ticket),
-        command: Command,
-        text: &str,
-    ) -> Result<(Matter, Ticket), Fault> {
-        let command = placed(command, &matter);
-        let change = rules::decide(&ticket, &command, who, call.now, self.setting.book())?;
-        let before = ticket.clone();
-        ticket.apply(&change, call.now);
-        if words_of_the_result(&change, &ticket) {
-            text.clone_into(&mut matter.result_text);
-        }
-        let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
-        let history = History { event: &event, actor: &call.actor_name(), text };
-        store::save(tx, &matter, &before, &ticket, &history, &self.setting.policy.version).await?;
-        if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
-            let arrival = store::Arrival {
-                visit: ticket.side.visits,
-                user: *user,
-                unit: *unit,
-                latitude: at.latitude,
-                longitude: at.longitude,
-                distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
-                clock_skewed: *clock_skewed,
-            };
-            store::check_in(tx, matter.id, &arrival, call.now).await?;
-        }
-        tx.emit(tell::event(&matter, &before, &ticket, &event));
-        Ok((matter, ticket))
     }
 
     async fn get(&self, request: Request<GetTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
         let (call, ask) = Call::take(request)?;
         let id = needed_id("ticket_id", &ask.ticket_id)?;
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
         let (matter, ticket) = store::by_id(&mut self.db.read(&call).await?, id).await?;
         query::reaches(&call.reach("ticket.read"), &ticket)?;
-        Ok(Response::new(shown(&sealer, &self.setting.machine, matter, ticket)?))
+        Ok(Response::new(shown(&sealer, &setting, matter, ticket)?))
     }
 
     async fn list(&self, request: Request<ListTicketsRequest>) -> Result<Response<ListTicketsResponse>, Fault> {
@@ -183,6 +150,7 @@ impl Tickets {
         let question = format!("tickets {}", ask.filter);
         let after: query::After = page::after(&question, &ask.page_token)?;
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
         let rows = query::page(&mut self.db.read(&call).await?, &filter, &call.reach("ticket.read"), after, size + 1).await?;
         let (rows, next_page_token) = page::cut(rows, size, &question, |row| (row.submitted_at.to_jiff(), row.id));
         let tickets = rows
@@ -190,7 +158,7 @@ impl Tickets {
             .map(|row| {
                 let due_at = row.due_at.map(|at| to_proto(at.to_jiff()));
                 let (matter, ticket) = row.split(Vec::new(), Vec::new())?;
-                Ok(wire::Ticket { due_at, ..shown(&sealer, &self.setting.machine, matter, ticket)? })
+                Ok(wire::Ticket { due_at, ..shown(&sealer, &setting, matter, ticket)? })
             })
             .collect::<Result<_, Fault>>()?;
         Ok(Response::new(ListTicketsResponse { tickets, next_page_token }))
@@ -209,12 +177,14 @@ impl Tickets {
     async fn import(&self, request: Request<ImportTicketsRequest>) -> Result<Response<ImportTicketsResponse>, Fault> {
         let (call, ask) = Call::take(request)?;
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
+        let book = setting.book(&setting.machine().version);
         let mut past = Vec::with_capacity(ask.tickets.len());
         for (place, ticket) in ask.tickets.iter().enumerate() {
-            past.push(import::read(place, ticket, &call, &self.cards, &sealer, self.setting.book()).await?);
+            past.push(import::read(place, ticket, &call, &self.cards, &sealer, book).await?);
         }
         let mut tx = self.db.write(&call).await?;
-        let created = import::save(&mut tx, &past, &call.actor_name(), &self.setting.policy.version).await?;
+        let created = import::save(&mut tx, &past, &call.actor_name(), setting.policy_version()).await?;
         let unchanged = past.len() - created;
         tx.emit(
             NewEvent::new("ticket.import_finished", call.tenant, 0)
@@ -223,6 +193,42 @@ impl Tickets {
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         tx.commit(ImportTicketsResponse { created: count(created), unchanged: count(unchanged) }).await
     }
+}
+
+/// One change of one request within a transaction: decide, apply, save, tell.
+pub(super) async fn change(
+    tx: &mut TenantTx,
+    call: &Call,
+    setting: &Setting,
+    who: &Who,
+    (mut matter, mut ticket): (Matter, Ticket),
+    command: Command,
+    text: &str,
+) -> Result<(Matter, Ticket), Fault> {
+    let command = placed(command, &matter);
+    let change = rules::decide(&ticket, &command, who, call.now, setting.book(&matter.machine))?;
+    let before = ticket.clone();
+    ticket.apply(&change, call.now);
+    if words_of_the_result(&change, &ticket) {
+        text.clone_into(&mut matter.result_text);
+    }
+    let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
+    let history = History { event: &event, actor: &call.actor_name(), text };
+    store::save(tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
+    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
+        let arrival = store::Arrival {
+            visit: ticket.side.visits,
+            user: *user,
+            unit: *unit,
+            latitude: at.latitude,
+            longitude: at.longitude,
+            distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
+            clock_skewed: *clock_skewed,
+        };
+        store::check_in(tx, matter.id, &arrival, call.now).await?;
+    }
+    tx.emit(tell::event(&matter, &before, &ticket, &event));
+    Ok((matter, ticket))
 }
 
 /// Who asks, with what the permission reaches.

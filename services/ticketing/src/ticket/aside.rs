@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Tickets, Wanted, instant, wanted, who},
+    api::{Tickets, Wanted, change, instant, wanted, who},
     query,
     rules::{Asked, Beside, Command, Decision, Sought},
     shown::shown,
@@ -94,6 +94,7 @@ impl Tickets {
             return Err(Refusal::invalid("into_id", "SAME_TICKET", "不能并入自身", "is another request").into());
         }
         let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
         let reach = call.reach("ticket.merge");
         let who = who(&call, &reach)?;
         let mut tx = self.db.write(&call).await?;
@@ -106,10 +107,10 @@ impl Tickets {
             return Err(Refusal::stale(merged.1.version.to_string()).into());
         }
         let absorb = Command::Beside(Beside::Absorb { ticket: from, requester: merged.1.requester });
-        self.change(&mut tx, &call, &who, target, absorb, &ask.text).await?;
+        change(&mut tx, &call, &setting, &who, target, absorb, &ask.text).await?;
         let merge = Command::Beside(Beside::Merge { into });
-        let (matter, ticket) = self.change(&mut tx, &call, &who, merged, merge, &ask.text).await?;
-        let answer = shown(&sealer, &self.setting.machine, matter, ticket)?;
+        let (matter, ticket) = change(&mut tx, &call, &setting, &who, merged, merge, &ask.text).await?;
+        let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }
 }

@@ -5,9 +5,12 @@ pub mod api;
 mod aside;
 pub mod cards;
 pub mod import;
+mod itself;
 pub mod number;
 pub mod query;
 pub mod rules;
 mod shown;
 pub mod store;
 pub mod tell;
+
+pub use itself::by_itself;

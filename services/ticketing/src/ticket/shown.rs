@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use super::{
     rules::{
-        self, Machine, Ticket,
+        self, Ticket,
         side::{Ask, Asked, Called, Consultation, Task},
     },
     store::{self, Matter},
 };
+use crate::setting::Setting;
 
 /// Where a sealed contact belongs.
 pub fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
@@ -26,7 +27,7 @@ fn text(id: Option<Uuid>) -> String {
 }
 
 /// A request as the contract shows it.
-pub fn shown(sealer: &Sealer, machine: &Machine, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
+pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
     let side = &ticket.side;
     let id = matter.id.to_string();
     let assignments = ticket.assignments.iter().map(|part| wire::Assignment {
@@ -72,7 +73,7 @@ pub fn shown(sealer: &Sealer, machine: &Machine, matter: Matter, ticket: Ticket)
         danger: ticket.danger,
         imported: matter.imported,
         refuse_reason: ticket.refuse_reason.map(|reason| reason.as_str_name().to_owned()).unwrap_or_default(),
-        possible: rules::possible(&ticket, machine).into_iter().map(str::to_owned).collect(),
+        possible: rules::possible(&ticket, setting.book(&matter.machine).machine).into_iter().map(str::to_owned).collect(),
         etag: ticket.version.to_string(),
         submitted_at: Some(to_proto(ticket.submitted_at)),
         updated_at: Some(to_proto(ticket.updated_at)),

@@ -46,6 +46,7 @@ pub fn kind(change: &Change) -> &'static str {
         Change::Urged { .. } => "ticket.urged",
         Change::Breached { .. } => "clock.breached",
         Change::Warned { .. } => "clock.warned",
+        Change::Reckoned { .. } => "clock.reckoned",
         Change::Beside(aside) => kind_aside(aside),
     }
 }

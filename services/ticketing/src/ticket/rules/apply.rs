@@ -142,6 +142,7 @@ impl Ticket {
                     self.side.supervision = self.side.supervision.max(YELLOW);
                 }
             }
+            Change::Reckoned { clocks } => self.replace(clocks),
             Change::Beside(change) => self.apply_aside(change, at),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     machine::Limits,
     side::{self, CIRCULAR, ORDERED, RED},
 };
-use crate::clock::rules::{Clock, Matter, Name};
+use crate::clock::rules::{Clock, Matter, Name, Promises};
 
 /// Verbs that fit a request's state.
 pub fn possible<'a>(ticket: &Ticket, machine: &'a Machine) -> Vec<&'a str> {
@@ -32,7 +32,7 @@ pub fn possible<'a>(ticket: &Ticket, machine: &'a Machine) -> Vec<&'a str> {
 /// What a command changes at an instant.
 pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
     let verb = command.verb();
-    let by_itself = matches!(command, Command::Fire { .. } | Command::Beside(Beside::Absorb { .. }));
+    let by_itself = matches!(command, Command::Fire { .. } | Command::Reckon | Command::Beside(Beside::Absorb { .. }));
     if !by_itself && !book.machine.allows(verb, ticket.state) {
         return Err(wrong_state(ticket, verb, book.machine));
     }
@@ -74,6 +74,7 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         Command::Withdraw => withdraw(ticket, who),
         Command::Urge => urge(ticket, who, at, book.machine.limits.urge_hours),
         Command::Fire { name, round } => fire(ticket, *name, *round, at, book),
+        Command::Reckon => reckon(ticket, at, promises),
         Command::Beside(beside) => side::decide(ticket, beside, who, at, book).map(Change::Beside),
     }
 }
@@ -295,6 +296,20 @@ fn urge(ticket: &Ticket, who: &Who, at: Timestamp, hours: u32) -> Result<Change,
         return Err(Refusal::state("URGED_LATELY", zh, en).fact("possible_at", next.to_string()));
     }
     Ok(Change::Urged { by_requester })
+}
+
+/// Clocks that another calendar moves: those that run and have not run out.
+fn reckon(ticket: &Ticket, at: Timestamp, promises: Promises<'_>) -> Result<Change, Refusal> {
+    let running = ticket.clocks.iter().filter(|clock| clock.fires_at().is_some());
+    let clocks: Vec<Clock> = running
+        .map(|clock| (clock, promises.reckoned(clock.clone(), at)))
+        .filter(|(before, now)| before.due_at != now.due_at || before.provisional != now.provisional)
+        .map(|(_, now)| now)
+        .collect();
+    if clocks.is_empty() {
+        return Err(Refusal::state("NOT_DUE", "时限未变化", "no clock moves"));
+    }
+    Ok(Change::Reckoned { clocks })
 }
 
 /// What a clock has to say when its time has come: a warning, a broken promise, the end of a pause, the next step of the ladder.

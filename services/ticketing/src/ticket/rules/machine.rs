@@ -13,6 +13,7 @@ use super::State;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
+    #[serde(default)]
     pub version: String,
     pub transitions: Vec<Transition>,
     pub limits: Limits,

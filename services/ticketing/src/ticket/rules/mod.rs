@@ -154,6 +154,8 @@ pub enum Command {
         name: Name,
         round: i32,
     },
+    /// A new calendar: its clocks are reckoned anew.
+    Reckon,
     CallUp {
         lead: Uuid,
         support: Vec<Uuid>,
@@ -198,6 +200,7 @@ impl Command {
             Self::Withdraw => "withdraw",
             Self::Urge => "urge",
             Self::Fire { .. } => "fire",
+            Self::Reckon => "reckon",
             Self::CallUp { .. } => "callUp",
             Self::Beside(beside) => beside.verb(),
         }
@@ -326,6 +329,9 @@ pub enum Change {
     Warned {
         name: Name,
         round: i32,
+    },
+    Reckoned {
+        clocks: Vec<Clock>,
     },
     Beside(Aside),
 }
