@@ -189,10 +189,14 @@ impl World {
         }
     }
 
+    /// Somebody at a district's door who has not signed in.
+    pub fn nobody(&self, district: &str) -> Person {
+        Person { base: format!("{}/t/{district}", self.url()), token: String::new(), http: reqwest::Client::new(), me: Value::Null }
+    }
+
     /// Signs a person of a district in.
     pub async fn sign_in(&self, district: &str, login: &str) -> Person {
-        let person =
-            Person { base: format!("{}/t/{district}", self.url()), token: String::new(), http: reqwest::Client::new(), me: Value::Null };
+        let person = self.nobody(district);
         let answer = person.post("/v1/sessions", serde_json::json!({ "login": login, "password": PASSWORD })).await;
         assert_eq!(answer.status, 200, "{login} of {district}: {}", answer.body);
         let token = answer.body["access_token"].as_str().unwrap_or_default().to_owned();

@@ -29,7 +29,7 @@ fn world() -> &'static World {
 }
 
 /// People of a district who between them hold every permission.
-const LOGINS: [&str; 19] = [
+const LOGINS: [&str; 20] = [
     "dispatcher",
     "liaison",
     "handler",
@@ -40,6 +40,7 @@ const LOGINS: [&str; 19] = [
     "registrar",
     "arbiter",
     "approver",
+    "rating",
     "subcentre",
     "leader",
     "clerk",

@@ -169,20 +169,13 @@ async fn a_district_publishes_its_own_machine_promises_and_calendar() {
     }
     let [sysadmin, enterprise, dispatcher, liaison] = <[Person; 4]>::try_from(people).unwrap_or_else(|_| unreachable!("four"));
     let old = handling(&enterprise, &dispatcher, &liaison).await;
-    let machines = sysadmin.get("/v1/settings?kind=MACHINE").await.ok();
-    let own = machines["settings"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
-    let standard = own["content"].as_str().unwrap_or_default().to_owned();
     let publish = async |kind: &str, content: &str| sysadmin.post("/v1/settings", json!({ "kind": kind, "content": content })).await;
-    let stranded = standard.replace("\"verb\": \"conclude\"", "\"verb\": \"attend\"");
-    assert_eq!(publish("MACHINE", &stranded).await.reason(), "UNKNOWN_TRANSITION");
-    assert_eq!(sysadmin.post("/v1/settings:check", json!({ "kind": "MACHINE", "content": stranded })).await.reason(), "UNKNOWN_TRANSITION");
-    assert_eq!(dispatcher.post("/v1/settings", json!({ "kind": "MACHINE", "content": standard })).await.status, 403);
-    let stricter = standard.replace(
-        "\"verb\": \"withdraw\", \"from\": [\"SUBMITTED\", \"ACCEPTED\", \"DISPATCHED\"]",
-        "\"verb\": \"withdraw\", \"from\": [\"SUBMITTED\"]",
-    );
-    assert_ne!(stricter, standard);
-    assert_eq!(publish("MACHINE", &stricter).await.ok()["number"], 1);
+    let stranded = r#"{"without":[{"verb":"accept","from":["SUBMITTED"]}]}"#;
+    assert_eq!(publish("MACHINE", stranded).await.reason(), "UNREACHABLE_STATE");
+    assert_eq!(sysadmin.post("/v1/settings:check", json!({ "kind": "MACHINE", "content": stranded })).await.reason(), "UNREACHABLE_STATE");
+    assert_eq!(dispatcher.post("/v1/settings", json!({ "kind": "MACHINE", "content": "{}" })).await.status, 403);
+    let stricter = r#"{"without":[{"verb":"withdraw","from":["ACCEPTED","DISPATCHED"]}]}"#;
+    assert_eq!(publish("MACHINE", stricter).await.ok()["number"], 1);
     tokio::time::sleep(Duration::from_secs(4)).await;
     let new = submit(&enterprise, "HELP").await;
     assert_eq!((old["machine"].as_str(), new["machine"].as_str()), (Some("default@1"), Some("machine@1")));
@@ -212,5 +205,55 @@ async fn a_district_publishes_its_own_machine_promises_and_calendar() {
     let history = enterprise.get(&format!("{path}/events")).await.ok();
     let last = history["events"].as_array().and_then(|events| events.last()).cloned().unwrap_or_default();
     assert_eq!((last["verb"].as_str(), last["actor_id"].as_str()), (Some("reckon"), Some("")));
-    assert_eq!(publish("CLOCK_POLICY", r#"{"promises":[]}"#).await.reason(), "NO_PROMISE");
+    let never = r#"{"promises":[{"clock":"C5","unit":"work_days","count":0,"source":"x"}]}"#;
+    assert_eq!(publish("CLOCK_POLICY", never).await.reason(), "COUNT");
+    let quick = r#"{"promises":[{"clock":"C1","unit":"minutes","count":5,"warn":[50],"source":"本区承诺"}]}"#;
+    publish("CLOCK_POLICY", quick).await.ok();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let quicker = submit(&enterprise, "HELP").await;
+    let c1 = &quicker["clocks"][0];
+    // A calendar counts in whole seconds.
+    let promised = time(&c1["due_at"]).duration_since(time(&c1["started_at"])).as_secs();
+    assert!((299..=300).contains(&promised), "{promised}");
+}
+
+#[tokio::test]
+async fn a_bad_rating_by_invitation_is_put_right_and_followed_up() {
+    let [enterprise, dispatcher, liaison, handler, lead, callback, rating] =
+        people(["enterprise", "dispatcher", "liaison", "handler", "lead", "callback", "rating"]).await;
+    let ticket = handling(&enterprise, &dispatcher, &liaison).await;
+    assert_eq!(verb(&handler, &ticket, "inviteRating", json!({})).await.reason(), "NOT_TO_BE_RATED");
+    verb(&handler, &ticket, "reportDone", json!({ "result": "RESOLVED", "text": "已修复" })).await.ok();
+    verb(&lead, &ticket, "signOff", json!({})).await.ok();
+    let void = verb(&handler, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
+    let token = verb(&handler, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
+    // Whoever holds the invitation needs no account.
+    let anybody = world().nobody(DISTRICTS[0]);
+    let rate = async |token: &Value, tags: Value| {
+        anybody.post("/v1/ratings", json!({ "token": token, "score": 1, "tags": tags, "text": "又漏了" })).await
+    };
+    assert_eq!(rate(&void, json!(["UNSOLVED"])).await.reason(), "UNKNOWN_INVITATION", "a new invitation voids the old");
+    assert_eq!(rate(&token, json!([])).await.reason(), "REQUIRED");
+    assert_eq!(rate(&token, json!(["QUICK"])).await.reason(), "TAG_DOES_NOT_FIT");
+    let (one, other) = tokio::join!(rate(&token, json!(["UNSOLVED"])), rate(&token, json!(["SLOW"])));
+    let mut told_of = [one.reason(), other.reason()].map(str::to_owned);
+    told_of.sort();
+    assert_eq!(told_of, ["", "INVITATION_USED"]);
+    assert_eq!(verb(&enterprise, &ticket, "rate", json!({ "score": 5 })).await.reason(), "ALREADY_RATED");
+    told(&callback, "ticket.rated", &ticket).await;
+    assert_eq!(
+        verb(&liaison, &ticket, "appealRating", json!({ "text": "现场照片显示已修复" })).await.ok()["rating_case"]["appeal"],
+        "PENDING"
+    );
+    assert_eq!(verb(&liaison, &ticket, "decideRatingAppeal", json!({ "upheld": true, "text": "成立" })).await.status, 403);
+    let denied = verb(&rating, &ticket, "decideRatingAppeal", json!({ "upheld": false, "text": "证据不足" })).await.ok();
+    assert_eq!(denied["rating_case"]["state"], "RECTIFYING");
+    let answered = verb(&handler, &ticket, "rectifyRating", json!({ "text": "已返工并回访确认" })).await.ok();
+    assert_eq!((answered["rating_case"]["state"].as_str(), answered["score"].as_i64()), (Some("ANSWERED"), Some(1)));
+    told(&enterprise, "rating.rectified", &ticket).await;
+    let followed = verb(&enterprise, &ticket, "followUpRating", json!({ "score": 4 })).await.ok();
+    assert_eq!((followed["rating_case"]["follow_up"].as_i64(), followed["score"].as_i64()), (Some(4), Some(1)), "the original stays");
+    let history = liaison.get(&format!("/v1/tickets/{}/events", ticket["id"].as_str().unwrap_or_default())).await.ok();
+    let rated = history["events"].as_array().into_iter().flatten().find(|event| event["verb"] == "rate").cloned().unwrap_or_default();
+    assert_eq!(rated["actor_id"], "", "nobody learns who rated");
 }

@@ -9,10 +9,16 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    item_service_server::ItemServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
-    ticket_side_service_server::TicketSideServiceServer, window_service_server::WindowServiceServer,
+    item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
+    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
+    window_service_server::WindowServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, migrate, server};
+use drumtower_runtime::{
+    Config, Failure, Parts,
+    housekeeping::{Chore, keep_house},
+    migrate, server,
+};
+use jiff::SignedDuration;
 use tonic::service::Routes;
 
 use crate::setting::Settings;
@@ -25,8 +31,18 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0003_visits", include_str!("../migrations/0003_visits.sql")),
         ("0004_side_roads", include_str!("../migrations/0004_side_roads.sql")),
         ("0005_settings", include_str!("../migrations/0005_settings.sql")),
+        ("0006_ratings", include_str!("../migrations/0006_ratings.sql")),
     ],
 };
+
+/// Invitations that ran out a month ago.
+pub const CHORES: [Chore; 1] = [Chore {
+    name: "invitations to rate",
+    kept: SignedDuration::from_hours(30 * 24),
+    find: "select tenant_id, count(*) from rating_invitation where expires_at < $1 group by tenant_id order by tenant_id",
+    drop: "delete from rating_invitation where tenant_id = $1 and ticket_id in
+             (select ticket_id from rating_invitation where tenant_id = $1 and expires_at < $2 limit $3)",
+}];
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -35,6 +51,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         for source in ["enterprise", "identity"] {
             tokio::spawn(cards.clone().keep_fresh(source, parts.db.clone(), parts.clock.clone()));
         }
+        tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         let settings = Settings::new(parts.db.clone())?;
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
         routes_with(parts, settings)
@@ -62,7 +79,8 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
     };
     let tickets = Arc::new(tickets);
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
-        .add_service(TicketSideServiceServer::from_arc(tickets))
+        .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
+        .add_service(RatingServiceServer::from_arc(tickets))
         .add_service(SettingServiceServer::new(versions))
         .add_service(WindowServiceServer::new(window::api::Windows { db: parts.db.clone() }))
         .add_service(ItemServiceServer::new(item::api::Items { db: parts.db.clone(), cards: cards(parts) })))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{demo, installation::Installation};
 
 /// Accounts that the demonstration data always has, in the order of a request's life, and what each is for.
-const ACCOUNTS: [(&str, &str); 17] = [
+const ACCOUNTS: [(&str, &str); 18] = [
     ("enterprise", "asks for help, follows it, rates it"),
     ("dispatcher", "accepts, refuses, answers, merges, dispatches"),
     ("subcentre", "calls up units of the district"),
@@ -15,6 +15,7 @@ const ACCOUNTS: [(&str, &str); 17] = [
     ("callback", "calls back, orders it redone"),
     ("supervisor", "watches clocks, urges, supervises"),
     ("approver", "decides on more time, pauses, exclusions"),
+    ("rating", "decides on appeals against ratings"),
     ("leader", "sees the whole district, instructs"),
     ("registrar", "keeps the register of companies"),
     ("clerk", "works at a window"),

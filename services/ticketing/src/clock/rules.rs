@@ -34,6 +34,12 @@ pub enum Name {
     C10,
     /// The next step of supervision after the resolution clock ran out.
     C11,
+    /// Verify a bad rating.
+    B1,
+    /// Put right what it named.
+    B4,
+    /// Rate once more.
+    B6,
     /// A decision of a consultation is to be carried out.
     Task,
     /// The longest that a pause may last.
@@ -44,7 +50,7 @@ pub enum Name {
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::C1,
         Self::C2,
         Self::C3,
@@ -56,6 +62,9 @@ impl Name {
         Self::C9,
         Self::C10,
         Self::C11,
+        Self::B1,
+        Self::B4,
+        Self::B6,
         Self::Task,
         Self::Hold,
         Self::Ledger,
@@ -75,6 +84,9 @@ impl Name {
             Self::C9 => "C9",
             Self::C10 => "C10",
             Self::C11 => "C11",
+            Self::B1 => "B1",
+            Self::B4 => "B4",
+            Self::B6 => "B6",
             Self::Task => "TASK",
             Self::Hold => "HOLD",
             Self::Ledger => "LEDGER",
@@ -89,12 +101,17 @@ impl Name {
     /// Whether running out is somebody's failure. The return window and the rating merely close, a pause and a stay on the ledger end,
     /// and the ladder climbs.
     pub fn is_duty(self) -> bool {
-        !matches!(self, Self::C6 | Self::C10 | Self::C11 | Self::Hold | Self::Ledger)
+        !matches!(self, Self::C6 | Self::C10 | Self::C11 | Self::B6 | Self::Hold | Self::Ledger)
     }
 
     /// Whether the policy says how long it runs. A task says its day, the ledger its review, a pause ends by the machine's limit.
     pub fn is_promised(self) -> bool {
         !matches!(self, Self::Task | Self::Hold | Self::Ledger)
+    }
+
+    /// Whether it runs on when the request itself is over.
+    pub fn outlives(self) -> bool {
+        matches!(self, Self::B1 | Self::B4 | Self::B6)
     }
 
     /// Whether it stands still while the request is paused: only the promise to resolve does.
@@ -203,8 +220,14 @@ const MOST: u32 = 525_600;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    #[serde(default)]
     pub version: String,
+    promises: Vec<Promise>,
+}
+
+/// What a district promises otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
     promises: Vec<Promise>,
 }
 
@@ -220,6 +243,13 @@ impl Policy {
     /// The policy that districts begin with.
     pub fn standard() -> Result<Self, serde_json::Error> {
         serde_json::from_str(include_str!("../../data/clock_policy.json"))
+    }
+
+    /// This policy with a district's promises before its own, or what is wrong with them.
+    pub fn with(&self, version: String, overlay: Overlay) -> Result<Self, Refusal> {
+        let policy = Self { version, promises: overlay.promises.into_iter().chain(self.promises.iter().cloned()).collect() };
+        policy.check()?;
+        Ok(policy)
     }
 
     /// Says what is wrong with a version: a clock without a promise that fits every request, a kind or an urgency that is none, times

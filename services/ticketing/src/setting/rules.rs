@@ -26,15 +26,11 @@ pub fn read(kind: Kind, number: i32, content: &str) -> Result<Content, Refusal> 
     match kind {
         Kind::Machine => {
             let standard = Machine::standard().map_err(|error| malformed(&error))?;
-            let machine = Machine { version: version("machine", number), ..json(content)? };
-            machine.check(&standard)?;
-            Ok(Content::Machine(machine))
+            Ok(Content::Machine(standard.without(version("machine", number), &json(content)?)?))
         }
         Kind::ClockPolicy => {
-            let mut policy: Policy = json(content)?;
-            policy.version = version("policy", number);
-            policy.check()?;
-            Ok(Content::Policy(policy))
+            let standard = Policy::standard().map_err(|error| malformed(&error))?;
+            Ok(Content::Policy(standard.with(version("policy", number), json(content)?)?))
         }
         Kind::Calendar => {
             let layer = Layer::from_json(content).map_err(|error| malformed(&error))?;
@@ -120,16 +116,16 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_version_is_said() {
         assert_eq!(reason(Kind::Machine, "{"), "MALFORMED");
-        assert_eq!(reason(Kind::Machine, r#"{"transitions":[],"limits":{}}"#), "MALFORMED");
+        assert_eq!(reason(Kind::Machine, r#"{"transitions":[]}"#), "MALFORMED");
         let overlapping = r#"{"name":"鼓楼区","week":{"mon":["09:00-12:00","11:00-13:00"]}}"#;
         assert_eq!(reason(Kind::Calendar, overlapping), "CALENDAR");
         assert_eq!(reason(Kind::Calendar, r#"{"name":"x","weeks":{}}"#), "MALFORMED");
-        assert_eq!(reason(Kind::ClockPolicy, r#"{"promises":[]}"#), "NO_PROMISE");
+        assert_eq!(reason(Kind::ClockPolicy, r#"{"promises":[{"clock":"C5","unit":"days","count":0,"source":"x"}]}"#), "COUNT");
     }
 
     #[test]
     fn requests_keep_the_machine_they_began_under() {
-        let machine = include_str!("../../data/machine.json").replace("\"returns\": 2", "\"returns\": 1");
+        let machine = r#"{"limits":{"returns":1}}"#.to_owned();
         let calendar = r#"{"name":"鼓楼区","days":[{"date":"2026-03-04","day":"off"}]}"#;
         let rows = [(Kind::Machine as i16, 1, machine), (Kind::Calendar as i16, 1, calendar.to_owned())];
         let setting = Setting::of(&rows).expect("in order");

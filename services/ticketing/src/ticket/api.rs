@@ -128,7 +128,8 @@ impl Tickets {
         if !verb.etag.is_empty() && verb.etag != found.1.version.to_string() {
             return Err(Refusal::stale(found.1.version.to_string()).into());
         }
-        let (matter, ticket) = change(&mut tx, call, &setting, &who, found, verb.command, &verb.text).await?;
+        let (matter, ticket) =
+            change(&mut tx, call, &setting, &who, found, verb.command, Said { by: &call.actor_name(), text: &verb.text }).await?;
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }
@@ -195,6 +196,13 @@ impl Tickets {
     }
 }
 
+/// The words that go with a change, and who the history says said them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub by: &'a str,
+    pub text: &'a str,
+}
+
 /// One change of one request within a transaction: decide, apply, save, tell.
 pub(super) async fn change(
     tx: &mut TenantTx,
@@ -203,17 +211,17 @@ pub(super) async fn change(
     who: &Who,
     (mut matter, mut ticket): (Matter, Ticket),
     command: Command,
-    text: &str,
+    said: Said<'_>,
 ) -> Result<(Matter, Ticket), Fault> {
     let command = placed(command, &matter);
     let change = rules::decide(&ticket, &command, who, call.now, setting.book(&matter.machine))?;
     let before = ticket.clone();
     ticket.apply(&change, call.now);
     if words_of_the_result(&change, &ticket) {
-        text.clone_into(&mut matter.result_text);
+        said.text.clone_into(&mut matter.result_text);
     }
     let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
-    let history = History { event: &event, actor: &call.actor_name(), text };
+    let history = History { event: &event, actor: said.by, text: said.text };
     store::save(tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
     if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
         let arrival = store::Arrival {
@@ -335,7 +343,7 @@ wanted! {
     SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
     CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };
     RedoTicketRequest "ticket.call_back" reason |_ask| Command::Redo;
-    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score };
+    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score, tags: ask.tags.clone() };
     WithdrawTicketRequest "ticket.withdraw" reason |_ask| Command::Withdraw;
     UrgeTicketRequest "ticket.urge" text |_ask| Command::Urge;
 }

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Tickets, Wanted, change, instant, wanted, who},
+    api::{Said, Tickets, Wanted, change, instant, wanted, who},
     query,
     rules::{Asked, Beside, Command, Decision, Sought},
     shown::shown,
@@ -29,10 +29,10 @@ fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> R
 /// What is asked for; what belongs to another matter is not looked at.
 fn sought(ask: &AskTicketRequest) -> Result<Asked, Refusal> {
     let missing = |field: &'static str| Refusal::invalid(field, "REQUIRED", "必填", "is required");
+    let counted = || u32::try_from(ask.count).ok().filter(|count| *count > 0).ok_or_else(|| missing("count"));
     Ok(match ask.matter() {
-        Sought::Extension => {
-            Asked::Extension { count: u32::try_from(ask.count).ok().filter(|count| *count > 0).ok_or_else(|| missing("count"))? }
-        }
+        Sought::Extension => Asked::Extension { count: counted()? },
+        Sought::Rectification => Asked::Rectification { count: counted()? },
         Sought::Hold if ask.hold_reason == 0 => return Err(missing("hold_reason")),
         Sought::Hold => Asked::Hold { reason: ask.hold_reason },
         Sought::Exclusion if ask.exclusion_reason == 0 => return Err(missing("exclusion_reason")),
@@ -106,10 +106,12 @@ impl Tickets {
         if !ask.etag.is_empty() && ask.etag != merged.1.version.to_string() {
             return Err(Refusal::stale(merged.1.version.to_string()).into());
         }
+        let actor = call.actor_name();
+        let said = Said { by: &actor, text: &ask.text };
         let absorb = Command::Beside(Beside::Absorb { ticket: from, requester: merged.1.requester });
-        change(&mut tx, &call, &setting, &who, target, absorb, &ask.text).await?;
+        change(&mut tx, &call, &setting, &who, target, absorb, said).await?;
         let merge = Command::Beside(Beside::Merge { into });
-        let (matter, ticket) = change(&mut tx, &call, &setting, &who, merged, merge, &ask.text).await?;
+        let (matter, ticket) = change(&mut tx, &call, &setting, &who, merged, merge, said).await?;
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }

@@ -148,7 +148,7 @@ fn steps(past: &PastTicket) -> Result<Vec<(Timestamp, Command)>, Refusal> {
     step(time(past.signed_off_at.as_ref())?, Command::SignOff);
     step(time(past.called_back_at.as_ref())?, Command::CallBack { outcome: past.callback() });
     let rated_at = time(past.rated_at.as_ref())?.filter(|_| past.score > 0);
-    step(rated_at, Command::Rate { score: past.score });
+    step(rated_at, Command::Rate { score: past.score, tags: Vec::new() });
     match past.state() {
         State::Refused if past.refuse_reason() != Reason::Unspecified => {
             let reason = past.refuse_reason();

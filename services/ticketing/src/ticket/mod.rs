@@ -8,6 +8,7 @@ pub mod import;
 mod itself;
 pub mod number;
 pub mod query;
+mod rating;
 pub mod rules;
 mod shown;
 pub mod store;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     rules::{
         self, Ticket,
-        side::{Ask, Asked, Called, Consultation, Task},
+        side::{Ask, Asked, Called, Case, Consultation, Task},
     },
     store::{self, Matter},
 };
@@ -92,6 +92,8 @@ pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket)
         ledger_owner_id: text(side.ledger.as_ref().map(|ledger| ledger.owner)),
         ledger_condition: side.ledger.as_ref().map(|ledger| ledger.condition.clone()).unwrap_or_default(),
         ledger_review_on: side.ledger.as_ref().map(|ledger| ledger.review_on.to_string()).unwrap_or_default(),
+        rating_tags: side.tags.clone(),
+        rating_case: side.case.as_ref().map(rating_case),
         number: matter.number,
         machine: matter.machine,
     })
@@ -122,7 +124,9 @@ fn asked(ask: &Ask) -> wire::Ask {
         ..wire::Ask::default()
     };
     match &ask.asked {
-        Asked::Extension { count } => wire::Ask { count: i32::try_from(*count).unwrap_or(i32::MAX), ..shown },
+        Asked::Extension { count } | Asked::Rectification { count } => {
+            wire::Ask { count: i32::try_from(*count).unwrap_or(i32::MAX), ..shown }
+        }
         Asked::Hold { reason } => wire::Ask { hold_reason: *reason, ..shown },
         Asked::Exclusion { reason } => wire::Ask { exclusion_reason: *reason, ..shown },
         Asked::Ledger { .. } => shown,
@@ -165,5 +169,15 @@ fn task(task: &Task) -> wire::Task {
         due_at: Some(to_proto(task.due_at)),
         done_at: task.done_at.map(to_proto),
         done_by_id: text(task.done_by),
+    }
+}
+
+fn rating_case(case: &Case) -> wire::RatingCase {
+    wire::RatingCase {
+        state: case.state,
+        appeal: case.appeal,
+        unfounded: case.unfounded,
+        answer: case.answer.clone(),
+        follow_up: case.follow_up,
     }
 }

@@ -5,7 +5,10 @@ use drumtower_runtime::log::{NewEvent, to_person, to_role};
 use uuid::Uuid;
 
 use super::{
-    rules::{Aside, Change, Event, State, Ticket, side::CIRCULAR},
+    rules::{
+        Aside, Change, Event, State, Ticket,
+        side::{CIRCULAR, bad},
+    },
     store::Matter,
 };
 use crate::clock::rules::Name;
@@ -75,6 +78,12 @@ fn kind_aside(change: &Aside) -> &'static str {
         Aside::Opined { .. } => "ticket.opined",
         Aside::Concluded { .. } => "ticket.concluded",
         Aside::TaskFinished { .. } => "ticket.task_finished",
+        Aside::RatingVerified { .. } => "rating.verified",
+        Aside::RatingAppealed => "rating.appealed",
+        Aside::RatingAppealDecided { .. } => "rating.appeal_decided",
+        Aside::Rectified { .. } => "rating.rectified",
+        Aside::FollowedUp { .. } => "rating.followed_up",
+        Aside::RatingClosed => "rating.closed",
     }
 }
 
@@ -149,6 +158,7 @@ fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
         Change::SentBack => part_holders(ticket, |unit| role("HANDLER", Some(unit), "被退回，请继续办理", "sent back; go on")),
         Change::Redone { .. } => part_holders(ticket, |unit| role("LIAISON", Some(unit), "须重办，请签收", "to be done again; sign")),
         Change::Urged { .. } => part_holders(ticket, |unit| role("LIAISON", Some(unit), "被催办", "urged")),
+        Change::Rated { score, .. } if bad(*score) => vec![role("CALLBACK_AGENT", None, "差评待核实", "was rated badly; verify")],
         Change::Withdrawn => part_holders(ticket, |unit| role("LIAISON", Some(unit), "已撤回", "withdrawn")),
         Change::Beside(aside) => beside(matter, ticket, aside, kind),
         _ => Vec::new(),
@@ -201,6 +211,15 @@ fn beside(matter: &Matter, ticket: &Ticket, change: &Aside, kind: &'static str) 
             units.into_iter().map(|unit| role("LIAISON", Some(unit), "会商已定，请落实任务", "was decided; carry out your tasks")).collect()
         }
         Aside::TaskFinished { .. } => lead("会商任务已完成一项", "a task is done"),
+        Aside::RatingVerified { founded: true, .. } => {
+            part_holders(ticket, |unit| role("HANDLER", Some(unit), "差评属实，须限期整改", "was rated badly with ground; put it right"))
+        }
+        Aside::RatingVerified { .. } => lead("差评经核实不属实", "was rated badly without ground"),
+        Aside::RatingAppealed => vec![role("RATING_OFFICER", None, "差评申诉待裁定", "a rating is appealed against; decide")],
+        Aside::RatingAppealDecided { .. } => lead("差评申诉已裁定", "the appeal against its rating was decided"),
+        Aside::Rectified { .. } => requesters("差评已整改，可追评一次", "was put right; you may rate once more"),
+        Aside::FollowedUp { score } if bad(*score) => vec![role("SUPERVISOR", None, "追评仍为差评", "was rated badly again")],
+        Aside::FollowedUp { .. } | Aside::RatingClosed => Vec::new(),
         Aside::Absorbed { .. } | Aside::Attended { .. } | Aside::Opined { .. } => Vec::new(),
     }
 }

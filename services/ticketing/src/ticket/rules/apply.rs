@@ -116,10 +116,7 @@ impl Ticket {
                 self.start(clocks);
                 self.state = State::Redo;
             }
-            Change::Rated { score } => {
-                self.score = *score;
-                self.stop(&[Name::C10], at);
-            }
+            Change::Rated { score, tags, clocks } => self.rated(*score, tags, clocks, at),
             Change::Withdrawn => self.end(State::Withdrawn, at),
             Change::Urged { by_requester } => {
                 if *by_requester {
@@ -229,7 +226,7 @@ impl Ticket {
             consultation.concluded_at.get_or_insert(at);
         }
         let keep = state == State::Archived;
-        for clock in self.clocks.iter_mut().filter(|clock| clock.runs() && !(keep && clock.name == Name::C10)) {
+        for clock in self.clocks.iter_mut().filter(|clock| clock.runs() && !clock.name.outlives() && !(keep && clock.name == Name::C10)) {
             clock.stopped_at = Some(at);
         }
         self.close_parts();
@@ -261,7 +258,7 @@ impl Ticket {
     }
 
     /// Supervision goes up by itself, with an order from 督办 on.
-    fn raise(&mut self, level: i32, reply_due: Option<Timestamp>) {
+    pub(super) fn raise(&mut self, level: i32, reply_due: Option<Timestamp>) {
         self.side.supervision = level;
         if level >= ORDERED {
             let number = self.side.order.as_ref().map_or(1, |order| order.number + 1);

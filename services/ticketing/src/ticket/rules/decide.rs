@@ -70,7 +70,7 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         Command::SendBack => lead_part(ticket, who).map(|_| Change::SentBack),
         Command::CallBack { outcome } => call_back(ticket, *outcome, who, at, book.machine.limits.unreached),
         Command::Redo => redo(ticket, who, at, book),
-        Command::Rate { score } => rate(ticket, *score, who),
+        Command::Rate { score, tags } => rate(ticket, *score, tags, who, || run(Name::B1)),
         Command::Withdraw => withdraw(ticket, who),
         Command::Urge => urge(ticket, who, at, book.machine.limits.urge_hours),
         Command::Fire { name, round } => fire(ticket, *name, *round, at, book),
@@ -221,9 +221,9 @@ fn report(ticket: &Ticket, result: ticket::Result, waive: bool, who: &Who) -> Re
 }
 
 /// Somebody who handled the request, or asked for it, does not call back about it.
-fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
+pub(super) fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
     if !who.importing && (ticket.handled_by.contains(&who.user) || ticket.requester == who.user) {
-        let (zh, en) = ("经办人和诉求人不得回访本件", "whoever handled or asked does not call back");
+        let (zh, en) = ("经办人和诉求人不得回访、核实本件", "whoever handled or asked does not call back, or verify");
         return Err(Refusal::state("SEPARATION_OF_DUTIES", zh, en));
     }
     Ok(())
@@ -263,14 +263,20 @@ fn redo(ticket: &Ticket, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Cha
     Ok(Change::Redone { clocks: vec![sign, resolve], supervised })
 }
 
-fn rate(ticket: &Ticket, score: i32, who: &Who) -> Result<Change, Refusal> {
+fn rate(ticket: &Ticket, score: i32, tags: &[i32], who: &Who, verify: impl Fn() -> Clock) -> Result<Change, Refusal> {
     if ticket.score != 0 {
         return Err(Refusal::state("ALREADY_RATED", "每件只评价一次", "rated already; one rating a matter"));
     }
     if ticket.running(Name::C10).is_none_or(|clock| clock.breached_at.is_some()) && !who.importing {
         return Err(Refusal::state("RATING_CLOSED", "评价已截止", "the time for a rating has passed"));
     }
-    Ok(Change::Rated { score })
+    // A rating of before the platform is a fact: nobody verifies it now.
+    if who.importing {
+        return Ok(Change::Rated { score, tags: tags.to_vec(), clocks: Vec::new() });
+    }
+    side::tags_fit(score, tags)?;
+    let clocks = side::bad(score).then(verify).into_iter().collect();
+    Ok(Change::Rated { score, tags: tags.to_vec(), clocks })
 }
 
 /// Before a unit signed it is simply taken back; after that the unit is asked.
@@ -324,7 +330,7 @@ fn fire(ticket: &Ticket, name: Name, round: i32, at: Timestamp, book: Book<'_>) 
         let level = from.max(ticket.side.supervision);
         // The policy counts the steps of the ladder; the clocks of one request are counted through.
         let step = if level < ORDERED { 1 } else { 2 };
-        let next = (level < CIRCULAR).then(|| {
+        let next = (level < CIRCULAR && (name == Name::C11 || ticket.running(Name::C11).is_none())).then(|| {
             let clock = book.promises.start(Name::C11, step, matter(ticket), at);
             Clock { round: ticket.round(Name::C11) + 1, ..clock }
         });
@@ -332,7 +338,8 @@ fn fire(ticket: &Ticket, name: Name, round: i32, at: Timestamp, book: Book<'_>) 
     };
     Ok(match name {
         Name::Hold | Name::Ledger => Change::Beside(side::resumed(ticket, at, book)),
-        Name::C5 => ladder(RED),
+        Name::C5 | Name::B1 | Name::B4 => ladder(RED),
+        Name::B6 => Change::Beside(Aside::RatingClosed),
         Name::C11 => ladder((ticket.side.supervision + 1).clamp(ORDERED, CIRCULAR)),
         _ => Change::Breached { name, round, level: 0, clocks: Vec::new() },
     })

@@ -1,6 +1,6 @@
-//! The state machine as data: which verb fits which state and where it may lead, and the limits that go with it. A district publishes
-//! its own version; requests keep the version they began under. What a verb does is code, so a version may leave things out or tighten
-//! a limit, never invent: [`Machine::check`] says what is wrong with one.
+//! The state machine as data: which verb fits which state and where it may lead, and the limits that go with it. What a verb does is
+//! code, so a district's version says what it leaves out of the platform's own and which limits it sets; requests keep the version they
+//! began under. [`Machine::without`] says what is wrong with one.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,54 @@ use serde::{Deserialize, Serialize};
 use super::State;
 
 /// A version of the machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    #[serde(default)]
     pub version: String,
     pub transitions: Vec<Transition>,
     pub limits: Limits,
 }
 
 /// A verb fits these states and leads to one of those; to none of them when the state stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
     pub verb: String,
-    #[serde(with = "names")]
+    #[serde(deserialize_with = "names::deserialize")]
     pub from: Vec<State>,
-    #[serde(with = "names", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "names::deserialize", default)]
     pub to: Vec<State>,
+}
+
+/// What a district wants otherwise.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overlay {
+    /// What it does without.
+    pub without: Vec<Left>,
+    /// Limits that it sets, by name.
+    pub limits: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A verb that is not for these states.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    pub verb: String,
+    #[serde(deserialize_with = "names::deserialize")]
+    pub from: Vec<State>,
+}
+
+impl Overlay {
+    /// The platform's limits with the district's laid over them.
+    fn limits(&self, limits: Limits) -> Result<Limits, Refusal> {
+        let wrong = |error: serde_json::Error| Refusal::invalid("limits", "LIMIT", format!("限值有误：{error}"), error.to_string());
+        let mut all = serde_json::to_value(limits).map_err(wrong)?;
+        if let Some(all) = all.as_object_mut() {
+            all.extend(self.limits.clone());
+        }
+        serde_json::from_value(all).map_err(wrong)
+    }
 }
 
 /// Numbers that a district may set.
@@ -78,6 +108,7 @@ impl Machine {
     }
 
     /// Whether a verb may lead from a state to another.
+    #[cfg(test)]
     pub fn leads(&self, verb: &str, from: State, to: State) -> bool {
         let fits = |transition: &&Transition| transition.verb == verb && transition.from.contains(&from);
         let mut fitting = self.transitions.iter().filter(fits);
@@ -95,10 +126,27 @@ impl Machine {
         verbs
     }
 
-    /// Says what is wrong with a version: something that the standard machine does not know, a state that cannot be reached or left, a
-    /// way to work without a lead unit, a limit looser than it may be.
+    /// This machine as a district wants it, or what is wrong with that: something left out that is not there, a state that cannot be
+    /// reached or left any more, a limit looser than it may be.
+    pub fn without(&self, version: String, overlay: &Overlay) -> Result<Self, Refusal> {
+        let mut machine = Self { version, ..self.clone() };
+        for Left { verb, from } in &overlay.without {
+            if let Some(state) = from.iter().find(|state| !machine.allows(verb, **state)).map(State::as_str_name) {
+                let (zh, en) = (format!("{verb} 不适用于 {state}"), format!("{verb} does not fit {state}"));
+                return Err(Refusal::invalid("without", "UNKNOWN_TRANSITION", zh, en).fact("verb", verb));
+            }
+            for transition in machine.transitions.iter_mut().filter(|transition| transition.verb == *verb) {
+                transition.from.retain(|state| !from.contains(state));
+            }
+            machine.transitions.retain(|transition| !transition.from.is_empty());
+        }
+        machine.limits = overlay.limits(self.limits)?;
+        machine.check(self)?;
+        Ok(machine)
+    }
+
+    /// Every state can be reached and left, and no limit is looser than the platform's.
     pub fn check(&self, standard: &Self) -> Result<(), Refusal> {
-        self.invents_nothing(standard)?;
         for state in self.states() {
             if !self.reachable(State::Submitted).contains(&state) {
                 return Err(wrong("UNREACHABLE_STATE", state, "到达不了", "cannot be reached"));
@@ -138,30 +186,8 @@ impl Machine {
         ];
         for (name, value, least, most) in bounded {
             if !(least..=most).contains(&value) {
-                let field = format!("machine.limits.{name}");
+                let field = format!("limits.{name}");
                 return Err(Refusal::invalid(field, "LIMIT", format!("须在 {least} 到 {most} 之间"), format!("is from {least} to {most}")));
-            }
-        }
-        Ok(())
-    }
-
-    fn invents_nothing(&self, standard: &Self) -> Result<(), Refusal> {
-        let dangling = |verb: &str, zh: String, en: String| {
-            Err(Refusal::invalid("machine.transitions", "UNKNOWN_TRANSITION", zh, en).fact("verb", verb))
-        };
-        for Transition { verb, from, to } in &self.transitions {
-            if from.is_empty() {
-                return dangling(verb, format!("{verb} 缺少状态"), format!("{verb} names no states"));
-            }
-            if let Some(state) = from.iter().find(|state| !standard.allows(verb, **state)).map(State::as_str_name) {
-                return dangling(verb, format!("{verb} 不适用于 {state}"), format!("{verb} does not fit {state}"));
-            }
-            let known = |to: &State| from.iter().all(|from| standard.leads(verb, *from, *to));
-            if let Some(state) = to.iter().find(|to| !known(to)).map(State::as_str_name) {
-                return dangling(verb, format!("{verb} 不通向 {state}"), format!("{verb} does not lead to {state}"));
-            }
-            if let Some(state) = from.iter().find(|from| to.is_empty() && !standard.leads(verb, **from, **from)).map(State::as_str_name) {
-                return dangling(verb, format!("{verb} 不能停留在 {state}"), format!("{verb} does not stay in {state}"));
             }
         }
         Ok(())
@@ -189,22 +215,14 @@ impl Machine {
 
 fn wrong(reason: &'static str, state: State, zh: &str, en: &str) -> Refusal {
     let state = state.as_str_name();
-    Refusal::invalid("machine.transitions", reason, format!("状态 {state} {zh}"), format!("{state} {en}")).fact("state", state)
+    Refusal::invalid("without", reason, format!("状态 {state} {zh}"), format!("{state} {en}")).fact("state", state)
 }
 
 /// States by their names.
 mod names {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _, ser::SerializeSeq as _};
+    use serde::{Deserialize as _, Deserializer, de::Error as _};
 
     use super::State;
-
-    pub fn serialize<S: Serializer>(states: &[State], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(states.len()))?;
-        for state in states {
-            list.serialize_element(state.as_str_name())?;
-        }
-        list.end()
-    }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<State>, D::Error> {
         let names = Vec::<String>::deserialize(deserializer)?;

@@ -146,6 +146,7 @@ pub enum Command {
     Redo,
     Rate {
         score: i32,
+        tags: Vec<i32>,
     },
     Withdraw,
     Urge,
@@ -312,6 +313,11 @@ pub enum Change {
     },
     Rated {
         score: i32,
+        #[serde(default)]
+        tags: Vec<i32>,
+        /// A bad rating begins a case with its own clock.
+        #[serde(default)]
+        clocks: Vec<Clock>,
     },
     Withdrawn,
     Urged {

@@ -74,6 +74,12 @@ impl Ticket {
             | Aside::Opined { .. }
             | Aside::Concluded { .. }
             | Aside::TaskFinished { .. } => self.conferred(change, at),
+            Aside::RatingVerified { .. }
+            | Aside::RatingAppealed
+            | Aside::RatingAppealDecided { .. }
+            | Aside::Rectified { .. }
+            | Aside::FollowedUp { .. }
+            | Aside::RatingClosed => self.apply_case(change, at),
         }
     }
 
@@ -84,9 +90,9 @@ impl Ticket {
         }
     }
 
-    /// What was asked for and makes no sense any more.
+    /// What was asked for and makes no sense any more; a bad rating is put right all the same.
     pub(in super::super) fn lapse(&mut self) {
-        for ask in self.side.asks.iter_mut().filter(|ask| ask.open()) {
+        for ask in self.side.asks.iter_mut().filter(|ask| ask.open() && ask.asked.sought() != super::Sought::Rectification) {
             ask.state = ask::State::Lapsed as i32;
         }
         self.side.withdrawal_asked = false;

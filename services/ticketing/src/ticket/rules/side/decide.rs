@@ -46,6 +46,11 @@ pub fn decide(ticket: &Ticket, command: &Beside, who: &Who, at: Timestamp, book:
         Beside::Consult { .. } | Beside::Attend | Beside::Opine { .. } | Beside::Conclude { .. } | Beside::FinishTask { .. } => {
             super::consult::decide(ticket, command, who, at, book)
         }
+        Beside::VerifyRating { .. }
+        | Beside::AppealRating
+        | Beside::DecideRatingAppeal { .. }
+        | Beside::RectifyRating { .. }
+        | Beside::FollowUpRating { .. } => super::rating::decide(ticket, command, who, at, book),
     }
 }
 
@@ -98,6 +103,7 @@ fn ask(ticket: &Ticket, asked: &Asked, who: &Who, at: Timestamp, book: Book<'_>)
             }
         }
         Asked::Exclusion { .. } => exclusion(ticket, at, book)?,
+        Asked::Rectification { count } => super::rating::room_to_rectify(ticket, *count, at).map(drop)?,
     }
     let number = i32::try_from(ticket.side.asks.len()).unwrap_or(i32::MAX).saturating_add(1);
     let state = ask::State::Asked as i32;
@@ -184,7 +190,7 @@ fn answer(ticket: &Ticket, number: i32, granted: bool, who: &Who, at: Timestamp,
     let leader_needed = match &ask.asked {
         Asked::Extension { .. } => granted_extensions(ticket) > 0,
         Asked::Ledger { .. } => ask.state() == ask::State::Endorsed,
-        Asked::Hold { .. } | Asked::Exclusion { .. } => false,
+        Asked::Hold { .. } | Asked::Exclusion { .. } | Asked::Rectification { .. } => false,
     };
     if leader_needed && !who.chief {
         return Err(Refusal::state("LEADER_NEEDED", "须由区领导审批", "a district leader decides on this"));
@@ -221,6 +227,11 @@ fn answer(ticket: &Ticket, number: i32, granted: bool, who: &Who, at: Timestamp,
             Ok(Aside::Entered { number, by, ledger, clocks: vec![review] })
         }
         Asked::Exclusion { .. } => Ok(Aside::Excluded { number, by }),
+        Asked::Rectification { count } => {
+            let clock = super::rating::room_to_rectify(ticket, *count, at)?;
+            let clock = book.promises.reckoned(Clock { extended: clock.extended.saturating_add(*count), ..clock.clone() }, at);
+            Ok(Aside::Extended { number, by, clocks: vec![clock] })
+        }
     }
 }
 

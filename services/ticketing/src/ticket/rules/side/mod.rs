@@ -4,14 +4,17 @@
 mod apply;
 mod consult;
 mod decide;
+mod rating;
 
-use drumtower_proto::ticketing::ask;
+use drumtower_proto::ticketing::{ask, rating_case};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use ask::Matter as Sought;
 pub(super) use decide::{decide, independent_of_refusal, resumed};
+pub use rating::bad;
+pub(super) use rating::tags_fit;
 
 /// A promise is nearly broken.
 pub const YELLOW: i32 = 1;
@@ -51,6 +54,10 @@ pub struct Side {
     pub archived_at: Option<Timestamp>,
     /// Left out of assessment (剔除).
     pub excluded: bool,
+    /// Why the rating is what it is.
+    pub tags: Vec<i32>,
+    /// What follows a bad rating.
+    pub case: Option<Case>,
 }
 
 impl Side {
@@ -122,6 +129,10 @@ pub enum Asked {
     Exclusion {
         reason: i32,
     },
+    /// More days to put right what a bad rating named.
+    Rectification {
+        count: u32,
+    },
 }
 
 impl Asked {
@@ -131,7 +142,28 @@ impl Asked {
             Self::Hold { .. } => Sought::Hold,
             Self::Ledger { .. } => Sought::Ledger,
             Self::Exclusion { .. } => Sought::Exclusion,
+            Self::Rectification { .. } => Sought::Rectification,
         }
+    }
+}
+
+/// What follows a bad rating.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    pub state: i32,
+    pub appeal: i32,
+    pub unfounded: bool,
+    pub answer: String,
+    pub follow_up: i32,
+}
+
+impl Case {
+    pub fn state(&self) -> rating_case::State {
+        rating_case::State::try_from(self.state).unwrap_or_default()
+    }
+
+    pub fn appeal(&self) -> rating_case::Appeal {
+        rating_case::Appeal::try_from(self.appeal).unwrap_or_default()
     }
 }
 
@@ -248,6 +280,19 @@ pub enum Beside {
     FinishTask {
         number: i32,
     },
+    VerifyRating {
+        founded: bool,
+    },
+    AppealRating,
+    DecideRatingAppeal {
+        upheld: bool,
+    },
+    RectifyRating {
+        answer: String,
+    },
+    FollowUpRating {
+        score: i32,
+    },
 }
 
 impl Beside {
@@ -270,6 +315,11 @@ impl Beside {
             Self::Opine { .. } => "opine",
             Self::Conclude { .. } => "conclude",
             Self::FinishTask { .. } => "finishTask",
+            Self::VerifyRating { .. } => "verifyRating",
+            Self::AppealRating => "appealRating",
+            Self::DecideRatingAppeal { .. } => "decideRatingAppeal",
+            Self::RectifyRating { .. } => "rectifyRating",
+            Self::FollowUpRating { .. } => "followUpRating",
         }
     }
 }
@@ -283,7 +333,7 @@ impl Aside {
             Self::Conferred { consultation, .. } => Some(consultation.convener),
             Self::Concluded { .. } => ticket.side.consultations.last().map(|consultation| consultation.convener),
             Self::TaskFinished { number, .. } => ticket.side.tasks.iter().find(|task| task.number == *number).map(|task| task.unit),
-            Self::WithdrawalAnswered { .. } | Self::Resumed { .. } => ticket.lead,
+            Self::WithdrawalAnswered { .. } | Self::Resumed { .. } | Self::RatingAppealed | Self::Rectified { .. } => ticket.lead,
             _ => None,
         }
     }
@@ -378,4 +428,22 @@ pub enum Aside {
         number: i32,
         user: Uuid,
     },
+    RatingVerified {
+        founded: bool,
+        clocks: Vec<super::Clock>,
+    },
+    RatingAppealed,
+    RatingAppealDecided {
+        upheld: bool,
+        clocks: Vec<super::Clock>,
+    },
+    Rectified {
+        answer: String,
+        clocks: Vec<super::Clock>,
+    },
+    FollowedUp {
+        score: i32,
+    },
+    /// The time for a further rating has passed.
+    RatingClosed,
 }

@@ -1,49 +1,51 @@
 //! Published machines: what is refused, and that the standard one is none of it.
 
-use super::super::{Machine, State};
+use super::super::{Machine, State, machine::Overlay};
 
-fn reason(bend: impl FnOnce(&mut Machine)) -> &'static str {
-    let standard = Machine::standard().expect("valid");
-    let mut machine = standard.clone();
-    bend(&mut machine);
-    machine.check(&standard).expect_err("refused").reason()
+fn published(overlay: &str) -> Result<Machine, drumtower_runtime::Refusal> {
+    let overlay: Overlay = serde_json::from_str(overlay).expect("an overlay");
+    Machine::standard().expect("valid").without("machine@1".into(), &overlay)
+}
+
+fn reason(overlay: &str) -> &'static str {
+    published(overlay).expect_err("refused").reason()
 }
 
 #[test]
-fn the_standard_machine_is_in_order_and_survives_its_own_json() {
+fn the_standard_machine_is_in_order() {
     let standard = Machine::standard().expect("valid");
     standard.check(&standard).expect("in order");
-    let text = serde_json::to_string(&standard).expect("JSON");
-    assert_eq!(serde_json::from_str::<Machine>(&text).expect("read back"), standard);
+    assert_eq!(published("{}").expect("nothing is otherwise").transitions, standard.transitions);
 }
 
 #[test]
 fn what_is_left_out_may_leave_no_state_without_a_way_in_or_out() {
-    let without =
-        |verbs: &'static [&'static str]| move |machine: &mut Machine| machine.transitions.retain(|t| !verbs.contains(&t.verb.as_str()));
-    assert_eq!(reason(without(&["accept"])), "UNREACHABLE_STATE");
-    assert_eq!(reason(without(&["dispatch", "callUp"])), "UNREACHABLE_STATE");
-    assert_eq!(reason(without(&["conclude", "consent"])), "NO_WAY_OUT");
-    assert_eq!(reason(|machine| machine.transitions.retain(|t| !(t.verb == "resume" && t.from.contains(&State::Ledger)))), "NO_WAY_OUT");
-    // A district that answers nothing on the spot, and lets nobody merge, is fine.
-    let standard = Machine::standard().expect("valid");
-    let mut machine = standard.clone();
-    machine.transitions.retain(|transition| !matches!(transition.verb.as_str(), "answer" | "merge" | "callUp"));
-    machine.check(&standard).expect("in order");
+    assert_eq!(reason(r#"{"without":[{"verb":"accept","from":["SUBMITTED"]}]}"#), "UNREACHABLE_STATE");
+    assert_eq!(
+        reason(r#"{"without":[{"verb":"dispatch","from":["ACCEPTED"]},{"verb":"callUp","from":["ACCEPTED"]}]}"#),
+        "UNREACHABLE_STATE"
+    );
+    let stuck = r#"{"without":[{"verb":"conclude","from":["CONSULTING"]},{"verb":"consent","from":["CONSULTING"]}]}"#;
+    assert_eq!(reason(stuck), "NO_WAY_OUT");
+    assert_eq!(reason(r#"{"without":[{"verb":"resume","from":["LEDGER"]}]}"#), "NO_WAY_OUT");
+    let calmer = r#"{"without":[{"verb":"answer","from":["SUBMITTED"]},{"verb":"callUp","from":["ACCEPTED"]}],"limits":{"returns":1}}"#;
+    let machine = published(calmer).expect("in order");
+    assert!(!machine.allows("answer", State::Submitted) && machine.allows("accept", State::Submitted));
+    assert_eq!((machine.limits.returns, machine.limits.fence_metres), (1, 150));
 }
 
 #[test]
-fn a_version_invents_nothing() {
-    assert_eq!(reason(|machine| machine.transitions[0].verb = "conjure".into()), "UNKNOWN_TRANSITION");
-    assert_eq!(reason(|machine| machine.transitions[0].from.push(State::Review)), "UNKNOWN_TRANSITION");
-    assert_eq!(reason(|machine| machine.transitions[0].to.push(State::Archived)), "UNKNOWN_TRANSITION");
-    assert_eq!(reason(|machine| machine.transitions[0].from.clear()), "UNKNOWN_TRANSITION");
-    assert_eq!(reason(|machine| machine.transitions[0].to.clear()), "UNKNOWN_TRANSITION");
+fn what_is_not_there_cannot_be_left_out() {
+    assert_eq!(reason(r#"{"without":[{"verb":"conjure","from":["SUBMITTED"]}]}"#), "UNKNOWN_TRANSITION");
+    assert_eq!(reason(r#"{"without":[{"verb":"accept","from":["REVIEW"]}]}"#), "UNKNOWN_TRANSITION");
+    assert!(serde_json::from_str::<Overlay>(r#"{"without":[{"verb":"accept","from":["NOWHERE"]}]}"#).is_err());
 }
 
 #[test]
 fn limits_have_limits() {
-    assert_eq!(reason(|machine| machine.limits.extensions = 3), "LIMIT");
-    assert_eq!(reason(|machine| machine.limits.returns = 0), "LIMIT");
-    assert_eq!(reason(|machine| machine.limits.fence_metres = 5000), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"extensions":3}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"returns":0}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"fence_metres":5000}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"wishes":3}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"returns":"many"}}"#), "LIMIT");
 }

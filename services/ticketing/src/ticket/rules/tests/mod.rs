@@ -108,8 +108,8 @@ fn the_main_job_runs_from_submission_to_rating() {
     assert_eq!(refusal(world.step(&mut ticket, &call_back, &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
     world.step(&mut ticket, &call_back, &anyone(CALLER), now).expect("called back");
     assert_eq!(ticket.state, State::Archived);
-    world.step(&mut ticket, &Command::Rate { score: 5 }, &anyone(REQUESTER), now).expect("rated");
-    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1 }, &anyone(REQUESTER), now)), "ALREADY_RATED");
+    world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![] }, &anyone(REQUESTER), now).expect("rated");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![] }, &anyone(REQUESTER), now)), "ALREADY_RATED");
     assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
 }
 

@@ -33,6 +33,10 @@ fn decide(number: i32, granted: bool) -> Command {
     Command::Beside(Beside::Decide { number, granted })
 }
 
+fn rate(score: i32) -> Command {
+    Command::Rate { score, tags: if score < 3 { vec![1] } else { Vec::new() } }
+}
+
 #[test]
 fn only_questions_are_answered_on_the_spot_and_then_rated() {
     let world = World::new();
@@ -43,7 +47,7 @@ fn only_questions_are_answered_on_the_spot_and_then_rated() {
     ticket.kind = Kind::Consult;
     world.step(&mut ticket, &answer, &anyone(DISPATCHER), now).expect("answered");
     assert_eq!(ticket.state, State::Archived);
-    world.step(&mut ticket, &Command::Rate { score: 4 }, &anyone(REQUESTER), now).expect("rated");
+    world.step(&mut ticket, &rate(4), &anyone(REQUESTER), now).expect("rated");
     // Nobody handled it: reopened it begins again.
     world.step(&mut ticket, &Command::Beside(Beside::Reopen), &anyone(REQUESTER), now).expect("reopened");
     assert_eq!((ticket.state, ticket.score), (State::Submitted, 4));
@@ -375,4 +379,74 @@ fn each_unit_on_site_has_its_own_arrival() {
     assert_eq!(running(&ticket), 1);
     world.step(&mut ticket, &check_in, &market, now).expect("arrived");
     assert_eq!(running(&ticket), 0);
+}
+
+#[test]
+fn a_bad_rating_is_verified_put_right_and_rated_once_more() {
+    let world = World::new();
+    let (mut ticket, now) = archived(&world, ticket::Result::Resolved, Outcome::Satisfied);
+    let (market, agent) = (who(HANDLER, &[MARKET]), anyone(CALLER));
+    let beside = Command::Beside;
+    let verify = |founded| beside(Beside::VerifyRating { founded });
+    assert_eq!(refusal(world.step(&mut ticket, &verify(true), &agent, now)), "NO_CASE");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![] }, &anyone(REQUESTER), now)), "REQUIRED");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![12] }, &anyone(REQUESTER), now)), "TAG_DOES_NOT_FIT");
+    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![1] }, &anyone(REQUESTER), now)), "TAG_DOES_NOT_FIT");
+    world.step(&mut ticket, &rate(1), &anyone(REQUESTER), now).expect("rated");
+    assert_eq!(ticket.running(Name::B1).expect("runs").due_at, at("2026-03-04T18:00:00+08:00"));
+    assert_eq!(refusal(world.step(&mut ticket, &verify(true), &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
+    let rectify = beside(Beside::RectifyRating { answer: "已返工并致歉".into() });
+    assert_eq!(refusal(world.step(&mut ticket, &rectify, &market, now)), "CASE_STATE");
+    world.step(&mut ticket, &verify(true), &agent, now).expect("verified");
+    assert_eq!(ticket.running(Name::B4).expect("runs").due_at, at("2026-03-10T18:00:00+08:00"));
+    let more = |count| ask(Asked::Rectification { count });
+    assert_eq!(refusal(world.step(&mut ticket, &more(11), &market, now)), "TOO_MUCH");
+    world.step(&mut ticket, &more(10), &market, now).expect("asked");
+    world.step(&mut ticket, &decide(1, true), &anyone(APPROVER), now).expect("granted");
+    assert_eq!(ticket.running(Name::B4).expect("runs").due_at, at("2026-03-24T18:00:00+08:00"));
+    world.step(&mut ticket, &rectify, &market, now).expect("put right");
+    let follow_up = |score| beside(Beside::FollowUpRating { score });
+    world.step(&mut ticket, &follow_up(2), &anyone(REQUESTER), now).expect("rated again");
+    assert_eq!((ticket.score, ticket.side.supervision), (1, 3), "the original stays; a bad one again is supervised");
+    assert_eq!(refusal(world.step(&mut ticket, &follow_up(5), &anyone(REQUESTER), now)), "FOLLOWED_UP");
+    assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
+}
+
+#[test]
+fn a_unit_appeals_once_and_the_rating_office_decides() {
+    let world = World::new();
+    let (mut ticket, now) = archived(&world, ticket::Result::Resolved, Outcome::Satisfied);
+    world.step(&mut ticket, &rate(2), &anyone(REQUESTER), now).expect("rated");
+    let (appeal, decide) = (Command::Beside(Beside::AppealRating), |upheld| Command::Beside(Beside::DecideRatingAppeal { upheld }));
+    assert_eq!(refusal(world.step(&mut ticket, &decide(true), &anyone(APPROVER), now)), "NOT_APPEALED");
+    assert_eq!(refusal(world.step(&mut ticket, &appeal, &who(HANDLER, &[FIRE]), now)), "NOT_FOUND");
+    world.step(&mut ticket, &appeal, &who(HANDLER, &[MARKET]), now).expect("appealed");
+    assert_eq!(refusal(world.step(&mut ticket, &appeal, &who(HANDLER, &[MARKET]), now)), "APPEALED");
+    assert_eq!(refusal(world.step(&mut ticket, &decide(true), &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
+    let mut denied = ticket.clone();
+    world.step(&mut denied, &decide(false), &anyone(APPROVER), now).expect("denied");
+    assert!(denied.running(Name::B4).is_some() && denied.running(Name::B1).is_none(), "denied means there is ground");
+    world.step(&mut ticket, &decide(true), &anyone(APPROVER), now).expect("upheld");
+    let case = ticket.side.case.as_ref().expect("kept");
+    assert!(case.unfounded && ticket.score == 2, "the original is never edited");
+}
+
+#[test]
+fn a_case_that_is_late_climbs_like_any_promise_and_closes_by_itself_after_the_answer() {
+    let world = World::new();
+    let (mut ticket, now) = archived(&world, ticket::Result::Resolved, Outcome::Satisfied);
+    world.step(&mut ticket, &rate(2), &anyone(REQUESTER), now).expect("rated");
+    let due = ticket.running(Name::B1).expect("runs").due_at;
+    world.step(&mut ticket, &Command::Fire { name: Name::B1, round: 1 }, &Who::timer(), due).expect("late");
+    assert_eq!(ticket.side.supervision, 2);
+    let order = ticket.running(Name::C11).expect("the ladder").due_at;
+    world.step(&mut ticket, &Command::Fire { name: Name::C11, round: 1 }, &Who::timer(), order).expect("climbs");
+    assert_eq!(ticket.side.supervision, 3);
+    world.step(&mut ticket, &Command::Beside(Beside::VerifyRating { founded: true }), &anyone(CALLER), order).expect("verified");
+    let rectify = Command::Beside(Beside::RectifyRating { answer: "已整改".into() });
+    world.step(&mut ticket, &rectify, &who(HANDLER, &[MARKET]), order).expect("put right");
+    assert!(ticket.running(Name::C11).is_none());
+    let end = ticket.running(Name::B6).expect("runs").due_at;
+    world.step(&mut ticket, &Command::Fire { name: Name::B6, round: 1 }, &Who::timer(), end).expect("closed");
+    assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
 }

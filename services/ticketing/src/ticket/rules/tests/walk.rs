@@ -30,14 +30,14 @@ fn command() -> impl Strategy<Value = (Command, Who, i64)> {
         Just(Command::SendBack),
         outcome.prop_map(|outcome| Command::CallBack { outcome }),
         Just(Command::Redo),
-        (1..=5i32).prop_map(|score| Command::Rate { score }),
+        (1..=5i32).prop_map(|score| Command::Rate { score, tags: if score < 3 { vec![4] } else { vec![] } }),
         Just(Command::Urge),
         Just(Command::Withdraw),
         unit.clone().prop_map(|lead| Command::CallUp { lead, support: vec![] }),
         beside(unit.clone()).prop_map(Command::Beside),
         beside(unit.clone()).prop_map(Command::Beside),
         beside(unit.clone()).prop_map(Command::Beside),
-        (0..14usize, 1..4i32).prop_map(|(name, round)| Command::Fire { name: Name::ALL[name], round }),
+        (0..17usize, 1..4i32).prop_map(|(name, round)| Command::Fire { name: Name::ALL[name], round }),
     ];
     let person = prop_oneof![Just(REQUESTER), Just(DISPATCHER), Just(HANDLER), Just(CALLER)];
     let who = (person, proptest::option::of(unit), any::<[bool; 3]>()).prop_map(|(user, unit, [arbiter, chief, supervisor])| Who {
@@ -59,6 +59,7 @@ fn beside(unit: impl Strategy<Value = Uuid> + Clone + 'static) -> impl Strategy<
         Just(Asked::Hold { reason: 1 }),
         Just(Asked::Ledger { owner: None, condition: "待规划".into(), review_on: jiff::civil::date(2026, 3, 20) }),
         Just(Asked::Exclusion { reason: 1 }),
+        (1..12u32).prop_map(|count| Asked::Rectification { count }),
     ];
     prop_oneof![
         Just(Beside::Answer),
@@ -87,6 +88,11 @@ fn beside(unit: impl Strategy<Value = Uuid> + Clone + 'static) -> impl Strategy<
             decisions: units.into_iter().map(|unit| Decision { unit, text: "落实".into(), due_at: soon }).collect(),
         }),
         (1..3i32).prop_map(|number| Beside::FinishTask { number }),
+        any::<bool>().prop_map(|founded| Beside::VerifyRating { founded }),
+        Just(Beside::AppealRating),
+        any::<bool>().prop_map(|upheld| Beside::DecideRatingAppeal { upheld }),
+        Just(Beside::RectifyRating { answer: "已整改".into() }),
+        (1..=5i32).prop_map(|score| Beside::FollowUpRating { score }),
     ]
 }
 
@@ -96,7 +102,12 @@ fn invariants(ticket: &Ticket, machine: &Machine) {
     assert_eq!(leads.count(), usize::from(!no_work), "exactly one lead unit while there is work: {ticket:?}");
     if ticket.closed() {
         assert!(ticket.assignments.iter().all(|part| part.state == assignment::State::Closed), "closed means all parts are closed");
-        assert!(ticket.clocks.iter().all(|clock| !clock.runs() || clock.name == Name::C10), "nothing runs on");
+        let runs_on = |name| matches!(name, Name::C10 | Name::C11) || Name::outlives(name);
+        assert!(
+            ticket.clocks.iter().all(|clock| !clock.runs() || runs_on(clock.name)),
+            "nothing runs on but what a rating began: {ticket:?}"
+        );
+        assert!(ticket.side.case.is_some() || ticket.clocks.iter().all(|clock| !clock.runs() || clock.name == Name::C10));
         assert!(ticket.state != State::Archived || ticket.side.archived_at.is_some());
     } else {
         assert!(!possible(ticket, machine).is_empty(), "no state without a way out");
@@ -122,6 +133,12 @@ fn invariants(ticket: &Ticket, machine: &Machine) {
     assert!((0..=side::CIRCULAR).contains(&ticket.side.supervision));
     assert_eq!(ticket.side.consultation().is_some(), ticket.state == State::Consulting, "{ticket:?}");
     assert_eq!(ticket.side.ledger.is_some(), ticket.state == State::Ledger);
+    if let Some(case) = &ticket.side.case {
+        use drumtower_proto::ticketing::rating_case::State as Step;
+        let runs = |name| ticket.running(name).is_some();
+        let steps = [(Step::Verifying, Name::B1), (Step::Rectifying, Name::B4), (Step::Answered, Name::B6)];
+        assert!(steps.iter().all(|(step, name)| runs(*name) == (case.state() == *step)), "{case:?} in {ticket:?}");
+    }
     let mut waiting: Vec<_> = ticket.side.waiting().map(|ask| ask.asked.sought()).collect();
     waiting.sort_unstable();
     waiting.dedup();
@@ -180,7 +197,7 @@ fn a_million_steps_keep_every_invariant() {
             let (command, who, seconds) = &drawn[(place >> 33) as usize % drawn.len()];
             // What ends a request at once is tried seldom, so that most go a long way.
             let ends = matches!(command, Command::Refuse { .. } | Command::Withdraw | Command::Beside(Beside::Merge { .. }));
-            if ends && !(place >> 40).is_multiple_of(32) {
+            if ends && !(place >> 40).is_multiple_of(12) {
                 continue;
             }
             now += SignedDuration::from_secs(*seconds / 8);
