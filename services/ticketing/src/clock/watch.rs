@@ -7,6 +7,7 @@ use drumtower_runtime::{Call, Clock as Time, Db, Fault};
 
 use super::{rules::Name, store};
 use crate::{
+    figure::backfill,
     setting::{Settings, apply},
     ticket::{by_itself, rules::Command},
 };
@@ -31,6 +32,11 @@ pub async fn watch(db: Db, time: Time, settings: Settings) {
                 }
             }
             Err(error) => tracing::warn!(?error, "the watch found no database"),
+        }
+        for tenant in backfill::districts(&db, &time).await.unwrap_or_default() {
+            if let Err(error) = backfill::backfill(&db, &time, tenant).await {
+                tracing::warn!(tenant, ?error, "facts are kept later");
+            }
         }
         // A failure is met again a second later.
         for tenant in apply::districts(&db, &time).await.unwrap_or_default() {

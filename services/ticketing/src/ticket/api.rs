@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     clock::rules::{Matter as Promised, Name},
+    figure,
     setting::{Setting, Settings},
     ticket::tell,
 };
@@ -83,6 +84,7 @@ impl Tickets {
             description: ask.description,
             enterprise_name: card.name,
             building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
+            zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
             latitude: building.as_ref().map(|building| building.latitude),
             longitude: building.as_ref().map(|building| building.longitude),
             place: ask.place,
@@ -235,6 +237,9 @@ pub(super) async fn change(
         };
         store::check_in(tx, matter.id, &arrival, call.now).await?;
     }
+    let facts = rules::facts(&before, &ticket, &event.change);
+    let happened = figure::store::Happened { ticket: matter.id, version: event.version, at: event.at, facts };
+    figure::store::insert(tx, &[happened]).await?;
     tx.emit(tell::event(&matter, &before, &ticket, &event));
     Ok((matter, ticket))
 }

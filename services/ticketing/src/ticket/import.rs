@@ -22,9 +22,12 @@ use super::{
     shown::place,
     store::{self, Matter, facts, small},
 };
-use crate::clock::{
-    self,
-    rules::{Matter as Promised, Name},
+use crate::{
+    clock::{
+        self,
+        rules::{Matter as Promised, Name},
+    },
+    figure::{self, store::Happened},
 };
 
 /// A past request, led to where it stands.
@@ -33,6 +36,7 @@ pub struct Past {
     matter: Matter,
     ticket: Ticket,
     events: Vec<(Event, State)>,
+    happened: Vec<Happened>,
 }
 
 /// Reads one past request. `row` is its place in the request, for refusals.
@@ -65,6 +69,7 @@ pub async fn read(row: usize, past: &PastTicket, call: &Call, cards: &Cards, sea
         description: past.description.clone(),
         enterprise_name: card.name,
         building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
+        zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
         latitude: building.as_ref().map(|building| building.latitude),
         longitude: building.as_ref().map(|building| building.longitude),
         place: String::new(),
@@ -75,8 +80,8 @@ pub async fn read(row: usize, past: &PastTicket, call: &Call, cards: &Cards, sea
         machine: book.machine.version.clone(),
     };
     let requester = call.person()?.sub;
-    let (ticket, events) = lead(past, enterprise, requester, call.now, book).map_err(|refusal| at_row(row, refusal))?;
-    Ok(Past { matter, ticket, events })
+    let (ticket, events, happened) = lead(new_id, past, enterprise, requester, call.now, book).map_err(|refusal| at_row(row, refusal))?;
+    Ok(Past { matter, ticket, events, happened })
 }
 
 fn at_row(row: usize, refusal: Refusal) -> Refusal {
@@ -85,14 +90,11 @@ fn at_row(row: usize, refusal: Refusal) -> Refusal {
     Refusal::invalid(field.clone(), "PAST_TICKET", format!("{field}：{}", refusal.zh()), text).fact("reason", refusal.reason())
 }
 
+/// Where it stands, how it came there, and what figures count of it.
+type Led = (Ticket, Vec<(Event, State)>, Vec<Happened>);
+
 /// Leads a past request through the machine.
-fn lead(
-    past: &PastTicket,
-    enterprise: Uuid,
-    requester: Uuid,
-    now: Timestamp,
-    book: Book<'_>,
-) -> Result<(Ticket, Vec<(Event, State)>), Refusal> {
+fn lead(id: Uuid, past: &PastTicket, enterprise: Uuid, requester: Uuid, now: Timestamp, book: Book<'_>) -> Result<Led, Refusal> {
     let steps = steps(past)?;
     let submitted_at = time(past.submitted_at.as_ref())?.ok_or_else(|| bad("submitted_at", "is required"))?;
     let kind = past.kind();
@@ -101,13 +103,16 @@ fn lead(
     let submitted = Change::Submitted { kind: kind as i32, danger: false, requester, enterprise, clocks };
     let mut ticket = Ticket::begin(&submitted, submitted_at).ok_or_else(|| bad("submitted_at", "begins nothing"))?;
     let mut events = vec![(Event { version: 1, verb: "submit", at: submitted_at, unit: None, change: submitted }, ticket.state)];
+    let mut happened = Vec::new();
     let who = Who { user: requester, arbiter: true, importing: true, ..Who::timer() };
     for (at, command) in steps {
         if at < ticket.updated_at || at > now {
             return Err(bad(command.verb(), "is out of order, or in the future"));
         }
         let change = rules::decide(&ticket, &command, &who, at, book)?;
+        let before = ticket.clone();
         ticket.apply(&change, at);
+        happened.push(Happened { ticket: id, version: ticket.version, at, facts: rules::facts(&before, &ticket, &change) });
         let event = Event { version: ticket.version, verb: command.verb(), at, unit: ticket.lead, change };
         events.push((event, ticket.state));
     }
@@ -115,7 +120,7 @@ fn lead(
         let (is, said) = (ticket.state.as_str_name(), past.state().as_str_name());
         return Err(bad("state", &format!("its times lead to {is}, not {said}")));
     }
-    Ok((ticket, events))
+    Ok((ticket, events, happened))
 }
 
 /// What was done when, in order.
@@ -198,6 +203,8 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     store::save_parts(tx, &parts).await?;
     let clocks: Vec<_> = fresh.iter().flat_map(|past| past.ticket.clocks.iter().map(move |clock| (of(past), clock))).collect();
     clock::store::save(tx, &clocks, policy).await?;
+    let happened: Vec<Happened> = fresh.iter().flat_map(|past| past.happened.iter().cloned()).collect();
+    figure::store::insert(tx, &happened).await?;
     for past in &fresh {
         let facts = serde_json::json!({ "number": past.matter.number, "state": past.ticket.state.as_str_name() });
         tx.emit(NewEvent::new("ticket.imported", past.matter.id, past.ticket.version).facts(facts));
@@ -212,7 +219,7 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Faul
         "insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, building_id,
            latitude, longitude, place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count,
            redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, due_at, overdue, version,
-           submitted_at, updated_at, machine, side, supervision, excluded, waits, archived_at) ",
+           submitted_at, updated_at, machine, side, supervision, excluded, waits, archived_at, zone_id) ",
     );
     insert.push_values(past.iter().zip(sides), |mut row, (Past { matter, ticket, .. }, side)| {
         row.push_bind(tenant).push_bind(matter.id).push_bind(&matter.number).push_bind(small(ticket.state as i32));
@@ -227,7 +234,7 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Faul
         row.push_bind(ticket.due_at().map(|at| at.to_sqlx())).push_bind(store::overdue(ticket)).push_bind(ticket.version);
         row.push_bind(ticket.submitted_at.to_sqlx()).push_bind(ticket.updated_at.to_sqlx()).push_bind(&matter.machine).push_bind(side);
         row.push_bind(small(ticket.side.supervision)).push_bind(ticket.side.excluded).push_bind(store::waits(ticket));
-        row.push_bind(ticket.side.archived_at.map(|at| at.to_sqlx()));
+        row.push_bind(ticket.side.archived_at.map(|at| at.to_sqlx())).push_bind(matter.zone);
     });
     insert.push(" on conflict (tenant_id, number) do nothing returning id");
     let rows: Vec<(Uuid,)> = insert.build_query_as().fetch_all(tx.conn()).await?;

@@ -7,7 +7,7 @@ use super::{
     rules::{self, Command, Event, Who},
     store, tell,
 };
-use crate::setting::Settings;
+use crate::{figure, setting::Settings};
 
 /// One change of one request that nobody asked for, in a transaction of its own.
 pub async fn by_itself(db: &Db, settings: &Settings, call: &Call, id: Uuid, command: Command) -> Result<(), Fault> {
@@ -20,6 +20,9 @@ pub async fn by_itself(db: &Db, settings: &Settings, call: &Call, id: Uuid, comm
     let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: ticket.lead, change };
     let history = store::History { event: &event, actor: &call.actor_name(), text: "" };
     store::save(&mut tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
+    let facts = rules::facts(&before, &ticket, &event.change);
+    let happened = figure::store::Happened { ticket: matter.id, version: event.version, at: event.at, facts };
+    figure::store::insert(&mut tx, &[happened]).await?;
     tx.emit(tell::fired(&matter, &before, &ticket, &event));
     tx.done().await
 }

@@ -18,6 +18,7 @@ pub struct Matter {
     pub description: String,
     pub enterprise_name: String,
     pub building: Option<Uuid>,
+    pub zone: Option<Uuid>,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
     pub place: String,
@@ -41,6 +42,7 @@ pub struct Row {
     enterprise_id: Uuid,
     enterprise_name: String,
     building_id: Option<Uuid>,
+    zone_id: Option<Uuid>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     place: String,
@@ -71,7 +73,7 @@ pub struct Row {
 
 /// The columns of [`Row`], for statements built at run time.
 pub const COLUMNS: &str = "t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, \
-     t.building_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
+     t.building_id, t.zone_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
      t.result_text, t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached, \
      t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at";
 
@@ -111,6 +113,7 @@ impl Row {
             description: self.description,
             enterprise_name: self.enterprise_name,
             building: self.building_id,
+            zone: self.zone_id,
             latitude: self.latitude,
             longitude: self.longitude,
             place: self.place,
@@ -135,7 +138,7 @@ struct Whole {
 
 /// Everything of one request.
 const WHOLE: &str =
-    "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id,
+    "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id, t.zone_id,
                t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, t.result_text,
                t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached,
                t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at,
@@ -222,9 +225,9 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
         "with t as (insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
              building_id, latitude, longitude, place, contact_name, contact_phone, requester_id, result, result_text, score, return_count,
              redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
-             updated_at, machine, side, supervision, excluded, waits)
+             updated_at, machine, side, supervision, excluded, waits, zone_id)
            values ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, '', 0, 0, 0, false, $17, false, 0, '{}', '{}',
-             0, false, 1, $18, $18, $26, '{}', 0, false, '{}')),
+             0, false, 1, $18, $18, $26, '{}', 0, false, '{}', $29)),
          c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, fires_at, policy, facts)
            values ($1, $2, $19, $20, $18, $21, $22, $27, $23, $28))
          insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, text, facts, at)
@@ -258,6 +261,7 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
     .bind(&matter.machine)
     .bind(clock.fires_at().map(|at| at.to_sqlx()))
     .bind(clock.facts())
+    .bind(matter.zone)
     .execute(tx.conn())
     .await?;
     Ok(())

@@ -154,6 +154,10 @@ impl Ticket {
         }
         self.assignments.sort_by_key(|part| (part.kind as i32, part.unit));
         self.stop(&[Name::C2], at);
+        // The time to resolve goes on, and is the new unit's now.
+        for clock in self.clocks.iter_mut().filter(|clock| clock.name == Name::C5 && clock.runs()) {
+            clock.unit = Some(lead);
+        }
         self.start(clocks);
         self.state = State::Dispatched;
     }

@@ -113,9 +113,10 @@ fn dispatch(
         return Err(Refusal::state("ARBITRATION_NEEDED", zh, en));
     }
     // The resolution clock starts with the first dispatch and never stops for a dispute.
-    let mut clocks = vec![run(Name::C3), run(Name::C6)];
+    let of_lead = |name| Clock { unit: Some(lead), ..run(name) };
+    let mut clocks = vec![of_lead(Name::C3), of_lead(Name::C6)];
     if ticket.running(Name::C5).is_none() {
-        clocks.push(run(Name::C5));
+        clocks.push(of_lead(Name::C5));
     }
     Ok(Change::Dispatched { lead, support: support.to_vec(), arbitrated: contested, clocks })
 }
@@ -127,7 +128,7 @@ fn sign(ticket: &Ticket, who: &Who, run: impl Fn(Name) -> Clock) -> Result<Chang
         let (zh, en) = ("本单位没有待签收的任务", "nothing waits for this unit's signature");
         return Err(if held { Refusal::state("NOTHING_TO_SIGN", zh, en) } else { Refusal::not_found("ticket") });
     };
-    let clocks = if ticket.lead == Some(part.unit) { vec![run(Name::C4)] } else { Vec::new() };
+    let clocks = if ticket.lead == Some(part.unit) { vec![Clock { unit: Some(part.unit), ..run(Name::C4) }] } else { Vec::new() };
     Ok(Change::Signed { unit: part.unit, clocks })
 }
 
@@ -260,7 +261,8 @@ fn redo(ticket: &Ticket, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Cha
     let sign = promises.start(Name::C3, ticket.round(Name::C3) + 1, matter(ticket), at);
     let resolve = promises.start_again(ticket.round(Name::C5) + 1, matter(ticket), at);
     let supervised = ticket.redo_count + 1 >= book.machine.limits.redos_before_supervision && ticket.side.supervision < ORDERED;
-    Ok(Change::Redone { clocks: vec![sign, resolve], supervised })
+    let clocks = [sign, resolve].map(|clock| Clock { unit: ticket.lead, ..clock }).to_vec();
+    Ok(Change::Redone { clocks, supervised })
 }
 
 fn rate(ticket: &Ticket, score: i32, tags: &[i32], who: &Who, verify: impl Fn() -> Clock) -> Result<Change, Refusal> {

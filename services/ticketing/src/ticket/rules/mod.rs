@@ -3,6 +3,7 @@
 
 mod apply;
 mod decide;
+mod facts;
 mod machine;
 pub mod side;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::clock::rules::{Clock, Name, Promises};
 
 pub use decide::{decide, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
+pub use facts::{Fact, facts};
 pub use machine::Machine;
 pub use side::{Aside, Asked, Beside, Decision, Side, Sought};
 

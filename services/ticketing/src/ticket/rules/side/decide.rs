@@ -286,10 +286,15 @@ fn reopen(ticket: &Ticket, at: Timestamp, book: Book<'_>) -> Result<Aside, Refus
         return Err(Refusal::state("REOPEN_WINDOW_CLOSED", zh, en).fact("closed_at", until.to_string()));
     }
     let clock = match ticket.lead {
-        Some(_) => book.promises.start_again(ticket.round(Name::C5) + 1, matter(ticket), at),
+        Some(_) => again(ticket, at, book),
         None => book.promises.start(Name::C1, ticket.round(Name::C1) + 1, matter(ticket), at),
     };
     Ok(Aside::Reopened { clocks: vec![clock] })
+}
+
+/// Another resolution clock of the lead unit.
+fn again(ticket: &Ticket, at: Timestamp, book: Book<'_>) -> Clock {
+    Clock { unit: ticket.lead, ..book.promises.start_again(ticket.round(Name::C5) + 1, matter(ticket), at) }
 }
 
 /// Ends a pause, or takes a request off the ledger because its condition is met.
@@ -311,7 +316,7 @@ fn resume(ticket: &Ticket, who: &Who, at: Timestamp, book: Book<'_>) -> Result<A
 /// What the end of a pause, or of a stay on the ledger, makes of the clocks.
 pub fn resumed(ticket: &Ticket, at: Timestamp, book: Book<'_>) -> Aside {
     if ticket.state == State::Ledger {
-        return Aside::Resumed { clocks: vec![book.promises.start_again(ticket.round(Name::C5) + 1, matter(ticket), at)] };
+        return Aside::Resumed { clocks: vec![again(ticket, at, book)] };
     }
     let still = ticket.clocks.iter().filter(|clock| clock.runs() && clock.paused());
     let clocks = still.map(|clock| {

@@ -1,0 +1,66 @@
+//! Requests of before facts were kept: their events are read again, and make the facts they would have made. Begun again after a crash it
+//! finds what is left.
+
+use std::time::Duration;
+
+use drumtower_runtime::{Call, Clock as Time, Db, Fault};
+use uuid::Uuid;
+
+use super::store::{self, Happened};
+use crate::ticket::{
+    rules::{Change, Ticket, facts},
+    store as tickets,
+};
+
+/// Requests looked at before the next are asked for.
+const PAGE: i64 = 200;
+
+/// Districts with requests whose facts are not kept yet.
+pub async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
+    let found = db
+        .sweep(
+            "select tenant_id, count(*) from ticket where not counted and submitted_at <= $1 group by tenant_id order by tenant_id",
+            time.now(),
+        )
+        .await?;
+    Ok(found.into_iter().map(|(tenant, _)| tenant).collect())
+}
+
+/// Keeps the facts of a district's requests.
+pub async fn backfill(db: &Db, time: &Time, tenant: i32) -> Result<(), Fault> {
+    let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(30));
+    loop {
+        let page = store::uncounted(&mut db.read(&call()).await?, PAGE).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for ticket in page {
+            let mut tx = db.write(&call()).await?;
+            // Locked, so that no change comes between the events that are read and the mark.
+            tickets::lock(&mut tx, ticket).await?;
+            let history = tickets::events(&mut tx, ticket).await?;
+            store::insert(&mut tx, &again(ticket, &history)?).await?;
+            store::counted(&mut tx, ticket).await?;
+            tx.done().await?;
+        }
+    }
+}
+
+/// All facts of a request, from its events alone.
+fn again(id: Uuid, history: &[tickets::Told]) -> Result<Vec<Happened>, Fault> {
+    let mut made = Vec::new();
+    let mut ticket: Option<Ticket> = None;
+    for told in history {
+        let change: Change = serde_json::from_str(&told.facts).map_err(|error| Fault::broken(format!("{id}/{}: {error}", told.version)))?;
+        let at = told.at.to_jiff();
+        match &mut ticket {
+            None => ticket = Ticket::begin(&change, at),
+            Some(ticket) => {
+                let before = ticket.clone();
+                ticket.apply(&change, at);
+                made.push(Happened { ticket: id, version: told.version, at, facts: facts(&before, ticket, &change) });
+            }
+        }
+    }
+    Ok(made)
+}

@@ -1,0 +1,133 @@
+//! Questions to the table of facts.
+
+use drumtower_proto::ticketing::FigureGroup;
+use drumtower_runtime::{Fault, TenantTx};
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::rules::{Counted, Definition, Period};
+use crate::ticket::rules::Fact;
+
+/// What happened in one version of a request.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    pub ticket: Uuid,
+    pub version: i64,
+    pub at: jiff::Timestamp,
+    pub facts: Vec<Fact>,
+}
+
+/// Facts of some versions of requests. What is kept already stays as it is.
+#[tracing::instrument(name = "db.fact.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn insert(tx: &mut TenantTx, happened: &[Happened]) -> sqlx::Result<()> {
+    let tenant = tx.tenant();
+    let rows: Vec<_> = happened.iter().flat_map(|one| one.facts.iter().zip(0i16..).map(move |(fact, place)| (one, fact, place))).collect();
+    for chunk in rows.chunks(5000) {
+        let mut insert =
+            QueryBuilder::<Postgres>::new("insert into fact (tenant_id, ticket_id, version, place, name, unit_id, value, at) ");
+        insert.push_values(chunk, |mut row, (one, fact, place)| {
+            row.push_bind(tenant).push_bind(one.ticket).push_bind(one.version).push_bind(place).push_bind(fact.name);
+            row.push_bind(fact.unit).push_bind(fact.value).push_bind(one.at.to_sqlx());
+        });
+        insert.push(" on conflict do nothing");
+        insert.build().execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// A row behind a figure.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Row {
+    pub ticket_id: Uuid,
+    pub number: String,
+    pub unit_id: Option<Uuid>,
+    pub at: jiff_sqlx::Timestamp,
+    pub counts: bool,
+    pub excluded: bool,
+}
+
+/// The rows of a figure with what is needed to group them. Built of constants only.
+pub fn rows(figure: &Definition) -> String {
+    format!(
+        "select r.ticket_id, t.number, r.unit_id, r.at, r.counts, t.kind, t.building_id, t.zone_id,
+           exists (select 1 from fact x where x.tenant_id = $1 and x.ticket_id = r.ticket_id and x.name = 'EXCLUDE' and x.at <= $4) as excluded
+         from ({}) r join ticket t on t.tenant_id = $1 and t.id = r.ticket_id",
+        figure.rows
+    )
+}
+
+/// Counts of a figure, by group.
+#[tracing::instrument(name = "db.figure.count", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn count(tx: &mut TenantTx, figure: &Definition, period: Period, by: FigureGroup) -> sqlx::Result<Vec<(String, Counted)>> {
+    let group = match by {
+        FigureGroup::Unspecified => "''",
+        FigureGroup::Unit => "coalesce(unit_id::text, '')",
+        FigureGroup::Kind => "kind::text",
+        FigureGroup::Building => "coalesce(building_id::text, '')",
+        FigureGroup::Zone => "coalesce(zone_id::text, '')",
+    };
+    let text = format!(
+        "select {group} as key, count(*) filter (where counts and not excluded), count(*) filter (where not excluded),
+           count(*) filter (where counts), count(*) from ({}) g group by key order by key",
+        rows(figure)
+    );
+    let found: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(text))
+        .bind(tx.tenant())
+        .bind(period.from.to_sqlx())
+        .bind(period.before.to_sqlx())
+        .bind(period.as_of.to_sqlx())
+        .fetch_all(tx.conn())
+        .await?;
+    let counted = |(key, numerator, denominator, numerator_all, denominator_all)| {
+        (key, Counted { numerator, denominator, numerator_all, denominator_all })
+    };
+    Ok(found.into_iter().map(counted).collect())
+}
+
+/// Where a page of rows begins: after this request, time and unit.
+pub type After = Option<(Uuid, jiff::Timestamp, Uuid)>;
+
+/// A page of the rows behind a figure, by request.
+#[tracing::instrument(name = "db.figure.list", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn list(tx: &mut TenantTx, figure: &Definition, period: Period, after: After, limit: i64) -> Result<Vec<Row>, Fault> {
+    let text = format!(
+        "select ticket_id, number, unit_id, at, counts, excluded from ({}) g
+         where $5::uuid is null or (ticket_id, at, coalesce(unit_id, $8)) > ($5, $6::timestamptz, $7::uuid)
+         order by ticket_id, at, coalesce(unit_id, $8) limit $9",
+        rows(figure)
+    );
+    let (ticket, at, unit) = after.map_or((None, None, None), |(ticket, at, unit)| (Some(ticket), Some(at.to_sqlx()), Some(unit)));
+    Ok(sqlx::query_as(AssertSqlSafe(text))
+        .bind(tx.tenant())
+        .bind(period.from.to_sqlx())
+        .bind(period.before.to_sqlx())
+        .bind(period.as_of.to_sqlx())
+        .bind(ticket)
+        .bind(at)
+        .bind(unit)
+        .bind(Uuid::nil())
+        .bind(limit)
+        .fetch_all(tx.conn())
+        .await?)
+}
+
+/// Requests of before facts were kept; some.
+#[tracing::instrument(name = "db.fact.uncounted", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn uncounted(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar("select id from ticket where tenant_id = $1 and not counted order by submitted_at limit $2")
+        .bind(tx.tenant())
+        .bind(limit)
+        .fetch_all(tx.conn())
+        .await
+}
+
+#[tracing::instrument(name = "db.fact.counted", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn counted(tx: &mut TenantTx, ticket: Uuid) -> sqlx::Result<()> {
+    sqlx::query("update ticket set counted = true where tenant_id = $1 and id = $2")
+        .bind(tx.tenant())
+        .bind(ticket)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}

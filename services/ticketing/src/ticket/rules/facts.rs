@@ -1,0 +1,59 @@
+//! What figures count, as it happens: a pure function of a change, so that a request's events alone make all its facts again.
+
+use drumtower_proto::ticketing::ticket;
+use uuid::Uuid;
+
+use super::{Aside, Change, State, Ticket};
+use crate::clock::rules::Name;
+
+/// Something that figures count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    pub name: &'static str,
+    pub unit: Option<Uuid>,
+    /// What more there is to say: an outcome, a score, how often.
+    pub value: i32,
+}
+
+/// The facts of a change, in a steady order.
+pub fn facts(before: &Ticket, after: &Ticket, change: &Change) -> Vec<Fact> {
+    let lead = after.lead.or(before.lead);
+    let of_lead = |name, value| Fact { name, unit: lead, value };
+    let mut facts = match change {
+        Change::Dispatched { lead, .. } => vec![Fact { name: "DISPATCH", unit: Some(*lead), value: before.return_count + 1 }],
+        Change::Returned { unit, .. } => vec![Fact { name: "RETURN", unit: Some(*unit), value: after.return_count }],
+        Change::CalledBack { outcome, .. } => vec![of_lead("CALLBACK", *outcome)],
+        Change::Rated { score, .. } => vec![of_lead("RATE", *score)],
+        Change::Redone { .. } => vec![of_lead("REDO", after.redo_count)],
+        Change::Beside(aside) => of_aside(before, aside, lead),
+        _ => Vec::new(),
+    };
+    if after.state == State::Archived && before.state != State::Archived {
+        facts.push(of_lead("ARCHIVE", if after.result == ticket::Result::Unspecified { 0 } else { after.result as i32 }));
+    }
+    facts
+}
+
+fn of_aside(before: &Ticket, change: &Aside, lead: Option<Uuid>) -> Vec<Fact> {
+    let of_lead = |name, value| vec![Fact { name, unit: lead, value }];
+    match change {
+        Aside::Extended { clocks, .. } if clocks.iter().any(|clock| clock.name == Name::C5) => of_lead("EXTEND", 1),
+        Aside::Excluded { .. } => of_lead("EXCLUDE", 1),
+        Aside::Reopened { .. } => of_lead("REOPEN", 1),
+        Aside::RatingVerified { founded: false, .. } | Aside::RatingAppealDecided { upheld: true, .. } => {
+            of_lead("UNFOUNDED", before.score)
+        }
+        Aside::Rectified { .. } => {
+            let in_time = before.running(Name::B4).is_some_and(|clock| clock.breached_at.is_none());
+            of_lead("RECTIFY", i32::from(in_time))
+        }
+        Aside::Concluded { .. } => {
+            let called = before.side.consultation().map_or(&[][..], |consultation| &consultation.called);
+            called
+                .iter()
+                .map(|called| Fact { name: "CALLED", unit: Some(called.unit), value: i32::from(called.arrived_at.is_some()) })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
