@@ -257,3 +257,42 @@ async fn a_bad_rating_by_invitation_is_put_right_and_followed_up() {
     let rated = history["events"].as_array().into_iter().flatten().find(|event| event["verb"] == "rate").cloned().unwrap_or_default();
     assert_eq!(rated["actor_id"], "", "nobody learns who rated");
 }
+
+/// In the other district, for rules hold for everybody there.
+#[tokio::test]
+async fn what_looks_the_same_is_shown_and_rules_are_tried_before_they_hold() {
+    let mut people = Vec::new();
+    for login in ["sysadmin", "enterprise", "dispatcher"] {
+        people.push(world().sign_in(DISTRICTS[1], login).await);
+    }
+    let [sysadmin, enterprise, dispatcher] = <[Person; 3]>::try_from(people).unwrap_or_else(|_| unreachable!("three"));
+    let leak = json!({ "title": "五楼消防栓漏水严重", "description": "消防栓持续漏水", "kind": "HELP" });
+    let first = enterprise.post("/v1/tickets", leak).await.ok();
+    let again = json!({ "title": "五楼消防栓又漏水", "description": "消防栓还在漏" });
+    let similar = enterprise.post("/v1/tickets:findSimilar", again).await.ok();
+    assert_eq!(similar["tickets"][0]["ticket_id"], first["id"], "{similar}");
+    let other =
+        enterprise.post("/v1/tickets:findSimilar", json!({ "title": "申请人才公寓名额", "description": "今年新入职博士" })).await.ok();
+    assert!(other["tickets"].as_array().into_iter().flatten().all(|found| found["ticket_id"] != first["id"]), "{other}");
+
+    let (fire, market) = (unit(&dispatcher, "fire").await, unit(&dispatcher, "market").await);
+    let rules = json!({ "rules": [{ "name": "消防设施", "clause": "消防法第二十八条", "words": ["消防"], "lead_unit_id": fire, "support_unit_ids": [market] }] });
+    let publish =
+        async |content: &Value| sysadmin.post("/v1/settings", json!({ "kind": "DISPATCH_RULES", "content": content.to_string() })).await;
+    let dangling = json!({ "rules": [{ "name": "x", "clause": "y", "words": ["消防"], "lead_unit_id": first["id"] }] });
+    assert_eq!(publish(&dangling).await.status, 404, "{}", publish(&dangling).await.body);
+    let ask = json!({ "content": rules.to_string(), "from": "2026-01-01", "to": "2026-11-30" });
+    let tried = sysadmin.post("/v1/settings:tryDispatchRules", ask).await.ok();
+    let number = |field: &str| tried[field].as_i64().unwrap_or_default();
+    assert!(number("tried") > 0 && number("tried") == number("silent") + number("right") + number("wrong"), "{tried}");
+    publish(&rules).await.ok();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let path = format!("/v1/tickets/{}/dispatchSuggestion", first["id"].as_str().unwrap_or_default());
+    assert_eq!(enterprise.get(&path).await.status, 403);
+    let suggested = dispatcher.get(&path).await.ok();
+    assert_eq!(
+        (suggested["suggestions"][0]["lead_unit_id"].as_str(), suggested["suggestions"][0]["source"].as_str()),
+        (Some(&*fire), Some("RULE"))
+    );
+    assert!(suggested["suggestions"][0]["reason"].as_str().is_some_and(|reason| reason.contains("消防法")));
+}

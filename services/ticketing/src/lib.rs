@@ -1,6 +1,7 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
 mod clock;
+mod dispatch;
 mod figure;
 mod item;
 mod setting;
@@ -10,9 +11,10 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    FigureGroup, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
-    ticket_side_service_server::TicketSideServiceServer, window_service_server::WindowServiceServer,
+    FigureGroup, dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer,
+    item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
+    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
+    window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
     Call, Config, Db, Failure, Fault, Parts,
@@ -34,6 +36,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0005_settings", include_str!("../migrations/0005_settings.sql")),
         ("0006_ratings", include_str!("../migrations/0006_ratings.sql")),
         ("0007_figures", include_str!("../migrations/0007_figures.sql")),
+        ("0008_dispatch", include_str!("../migrations/0008_dispatch.sql")),
     ],
 };
 
@@ -81,7 +84,8 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
 }
 
 fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
-    let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone() };
+    let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
+    let dispatch = dispatch::api::Dispatch { db: parts.db.clone(), cards: cards(parts), settings: settings.clone() };
     let tickets = ticket::api::Tickets {
         db: parts.db.clone(),
         sealers: parts.sealers.clone(),
@@ -93,6 +97,7 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(tickets))
+        .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))
         .add_service(SettingServiceServer::new(versions))
         .add_service(WindowServiceServer::new(window::api::Windows { db: parts.db.clone() }))

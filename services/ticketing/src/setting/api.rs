@@ -8,20 +8,26 @@ use drumtower_runtime::{Call, Db, Fault, Refusal, clock::to_proto, log::NewEvent
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Settings, rules, store};
+use super::{
+    Settings,
+    rules::{self, Content},
+    store,
+};
+use crate::ticket::cards::Cards;
 
 /// Settings in versions.
 #[derive(Debug)]
 pub struct Versions {
     pub db: Db,
     pub settings: Settings,
+    pub cards: Cards,
 }
 
 impl Versions {
     async fn publish(&self, request: Request<PublishSettingRequest>) -> Result<Response<wire::Setting>, Fault> {
         let (call, ask) = Call::take(request)?;
         let kind = ask.kind();
-        rules::read(kind, 1, &ask.content)?;
+        self.units_are_there(&call, &rules::read(kind, 1, &ask.content)?).await?;
         let mut tx = self.db.write(&call).await?;
         let row = store::insert(&mut tx, kind, &ask.content, &call.actor_name()).await.map_err(at_once)?;
         let facts = serde_json::json!({ "kind": kind.as_str_name(), "number": row.number });
@@ -31,9 +37,17 @@ impl Versions {
         Ok(answer)
     }
 
+    /// Units that rules name exist and are open: nothing dangles.
+    async fn units_are_there(&self, call: &Call, content: &Content) -> Result<(), Fault> {
+        match content {
+            Content::Dispatch(rules) => self.cards.open_units(call, &rules.units()).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn check(&self, request: Request<CheckSettingRequest>) -> Result<Response<CheckSettingResponse>, Fault> {
-        let (_, ask) = Call::take(request)?;
-        rules::read(ask.kind(), 1, &ask.content)?;
+        let (call, ask) = Call::take(request)?;
+        self.units_are_there(&call, &rules::read(ask.kind(), 1, &ask.content)?).await?;
         Ok(Response::new(CheckSettingResponse {}))
     }
 
@@ -57,6 +71,7 @@ fn platform(kind: Kind) -> &'static str {
         Kind::Machine => include_str!("../../data/machine.json"),
         Kind::ClockPolicy => include_str!("../../data/clock_policy.json"),
         Kind::Calendar | Kind::Unspecified => "{\"name\":\"全国\"}",
+        Kind::DispatchRules => "{\"rules\":[]}",
     }
 }
 

@@ -10,6 +10,7 @@ use drumtower_runtime::{
 
 use crate::{
     clock::rules::{Policy, Promises},
+    dispatch::rules::Rules,
     ticket::rules::{Book, Machine},
 };
 
@@ -19,6 +20,7 @@ pub enum Content {
     Machine(Machine),
     Policy(Policy),
     Calendar(Box<Calendar>),
+    Dispatch(Rules),
 }
 
 /// Reads a version.
@@ -38,6 +40,11 @@ pub fn read(kind: Kind, number: i32, content: &str) -> Result<Content, Refusal> 
                 .with(&layer)
                 .map_err(|error| Refusal::invalid("content", "CALENDAR", format!("日历有误：{error}"), error.to_string()))?;
             Ok(Content::Calendar(Box::new(calendar)))
+        }
+        Kind::DispatchRules => {
+            let rules: Rules = json(content)?;
+            rules.check()?;
+            Ok(Content::Dispatch(rules))
         }
         Kind::Unspecified => Err(Refusal::invalid("kind", "REQUIRED", "必填", "is required")),
     }
@@ -63,6 +70,7 @@ pub struct Setting {
     machines: Vec<Arc<Machine>>,
     policy: Policy,
     calendar: Calendar,
+    dispatch: Rules,
 }
 
 impl Setting {
@@ -70,7 +78,7 @@ impl Setting {
     pub fn standard() -> Result<Self, Failure> {
         let (machine, policy) = (Machine::standard()?, Policy::standard()?);
         machine.check(&machine).and_then(|()| policy.check()).map_err(|refusal| refusal.en().to_owned())?;
-        Ok(Self { machines: vec![Arc::new(machine)], policy, calendar: Calendar::national() })
+        Ok(Self { machines: vec![Arc::new(machine)], policy, calendar: Calendar::national(), dispatch: Rules::default() })
     }
 
     /// The platform's own, with what a district published: all machines, the newest of the rest.
@@ -83,6 +91,7 @@ impl Setting {
                 Content::Machine(machine) => setting.machines.push(Arc::new(machine)),
                 Content::Policy(policy) => setting.policy = policy,
                 Content::Calendar(calendar) => setting.calendar = *calendar,
+                Content::Dispatch(rules) => setting.dispatch = rules,
             }
         }
         Ok(setting)
@@ -96,6 +105,11 @@ impl Setting {
     /// The version of the promised times that clocks begin under now.
     pub fn policy_version(&self) -> &str {
         &self.policy.version
+    }
+
+    /// The dispatch catalogue.
+    pub fn dispatch(&self) -> &Rules {
+        &self.dispatch
     }
 
     /// What a decision about a request rests on that began under a version.

@@ -106,7 +106,7 @@ pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: Afte
 }
 
 /// Only rows that the caller's roles reach.
-fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
+pub fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
     if reach.all {
         return;
     }
