@@ -296,3 +296,37 @@ async fn what_looks_the_same_is_shown_and_rules_are_tried_before_they_hold() {
     );
     assert!(suggested["suggestions"][0]["reason"].as_str().is_some_and(|reason| reason.contains("消防法")));
 }
+
+#[tokio::test]
+async fn a_live_view_misses_nothing_and_goes_on_where_it_was() {
+    let [enterprise, dispatcher, handler] = people(["enterprise", "dispatcher", "handler"]).await;
+    let watch = async |person: &Person, cursor: i64, seconds: i32| -> Vec<Value> {
+        let text = person.get(&format!("/v1/tickets:watch?cursor={cursor}&seconds={seconds}")).await.text;
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    let cursor = |change: &Value| change["cursor"].as_str().and_then(|cursor| cursor.parse::<i64>().ok()).unwrap_or_default();
+    assert_eq!(dispatcher.get("/v1/tickets:watch?cursor=999999999&seconds=1").await.text.matches("UNKNOWN_CURSOR").count(), 1);
+    let begin = watch(&dispatcher, 0, 1).await.last().map(cursor).unwrap_or_default();
+    let live = tokio::spawn({
+        let dispatcher = dispatcher.clone();
+        async move { dispatcher.get(&format!("/v1/tickets:watch?cursor={begin}&seconds=4")).await.text }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let ticket = submit(&enterprise, "HELP").await;
+    verb(&dispatcher, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    verb(&enterprise, &ticket, "withdraw", json!({})).await.ok();
+    let live: Vec<Value> = live.await.expect("watched").lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of_ticket = |changes: &[Value]| -> Vec<(i64, String)> {
+        let own = changes.iter().filter(|change| change["ticket_id"] == ticket["id"]);
+        own.map(|change| (cursor(change), change["event"].as_str().unwrap_or_default().to_owned())).collect()
+    };
+    let seen = of_ticket(&live);
+    assert_eq!(
+        seen.iter().map(|(_, event)| event.as_str()).collect::<Vec<_>>(),
+        ["ticket.submitted", "ticket.accepted", "ticket.withdrawn"]
+    );
+    // It broke off after the first: the rest comes once, in order.
+    assert_eq!(of_ticket(&watch(&dispatcher, seen[0].0, 1).await), seen[1..]);
+    assert_eq!(of_ticket(&watch(&enterprise, begin, 1).await), seen, "its company sees it");
+    assert!(of_ticket(&watch(&handler, begin, 1).await).is_empty(), "a unit that has no part in it does not");
+}

@@ -14,7 +14,7 @@ use drumtower_proto::ticketing::{
     FigureGroup, dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer,
     item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
     ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
-    window_service_server::WindowServiceServer,
+    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
     Call, Config, Db, Failure, Fault, Parts,
@@ -97,6 +97,7 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(tickets))
+        .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))
         .add_service(SettingServiceServer::new(versions))

@@ -13,5 +13,6 @@ pub mod rules;
 mod shown;
 pub mod store;
 pub mod tell;
+pub mod watch;
 
 pub use itself::by_itself;
