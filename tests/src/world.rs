@@ -139,9 +139,21 @@ impl World {
 
     /// Starts a role as a process of its own.
     pub fn serve(&self, role: &str) {
+        let child = self.launch(role, &[]);
+        self.children.lock().expect("children").insert(role.to_owned(), child);
+    }
+
+    /// Starts a second process of a service, at another address where nobody calls it: a worker.
+    pub fn serve_beside(&self, role: &str) -> Child {
+        let address = format!("127.0.0.1:{}", free_port());
+        self.launch(role, &[(format!("DRUMTOWER_SERVICES__{}", role.to_uppercase()), address)])
+    }
+
+    fn launch(&self, role: &str, more: &[(String, String)]) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.join(format!("{role}.log"))).expect("a log");
-        let child = Command::new(program())
+        Command::new(program())
             .envs(drumtower::role::MEMORY)
+            .envs(more.iter().cloned())
             .args(["--config"])
             .arg(self.dir.join("drumtower.toml"))
             .args(["serve", role, "--with-parent"])
@@ -149,8 +161,7 @@ impl World {
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
             .spawn()
-            .expect("started");
-        self.children.lock().expect("children").insert(role.to_owned(), child);
+            .expect("started")
     }
 
     /// Kills a role at once, as a crash would.

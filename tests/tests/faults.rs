@@ -271,3 +271,12 @@ async fn the_chain_holds_and_an_edited_row_is_found() {
     let said = drumtower_runtime::log::verify(&mut admin, "identity", &[]).await.expect("read").problems.join("; ");
     assert!(said.contains("event 5: was changed") && said.contains("event 8: follows 6"), "{said}");
 }
+
+/// Very many clocks that run out at once, two workers, one killed midway: each speaks exactly once.
+#[test]
+fn a_storm_of_clocks_fires_each_once() {
+    let world = world();
+    let outcome = drumtower_tests::storm::run(&world, 2000, Duration::from_secs(60));
+    assert_eq!((outcome.fired, outcome.events), (2000, 2000), "{outcome:?}");
+    eprintln!("{outcome:?}");
+}

@@ -9,7 +9,7 @@ use super::{rules::Name, store};
 use crate::{
     figure::backfill,
     setting::{Settings, apply},
-    ticket::{by_itself, rules::Command},
+    ticket::{by_itself, rules::Command, some_by_themselves},
 };
 
 /// Clocks taken of one district before it is the next one's turn.
@@ -53,19 +53,36 @@ async fn districts(db: &Db, time: &Time) -> Result<VecDeque<i32>, Fault> {
     Ok(found.into_iter().map(|(tenant, _)| tenant).collect())
 }
 
-/// One turn of one district; whether more waits. A request that fails keeps none of the others waiting.
+/// One turn of one district; whether more waits. A request that fails keeps none of the others waiting: when all at once cannot be done,
+/// they are taken one by one.
 async fn turn(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Result<bool, Fault> {
     let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(10));
-    let due = store::speaking(&mut db.read(&call()).await?, TURN).await?;
+    let mut due = Vec::new();
+    for (ticket, name, round) in store::speaking(&mut db.read(&call()).await?, TURN).await? {
+        let name = Name::read(&name).ok_or_else(|| Fault::broken(format!("a clock is called {name}")))?;
+        due.push((ticket, Command::Fire { name, round }));
+    }
+    let full = due.len() == usize::try_from(TURN).unwrap_or_default();
+    // A request that another watch holds now is that one's.
+    let heard = match some_by_themselves(db, settings, &call(), due.clone()).await {
+        Ok(heard) => heard,
+        Err(error) => {
+            tracing::warn!(tenant, ?error, "the watch takes requests one by one");
+            one_by_one(db, settings, call, due).await
+        }
+    };
+    Ok(full && heard > 0)
+}
+
+async fn one_by_one(db: &Db, settings: &Settings, call: impl Fn() -> Call, due: Vec<(uuid::Uuid, Command)>) -> usize {
     let mut heard = 0;
-    for (ticket, name, round) in &due {
-        let name = Name::read(name).ok_or_else(|| Fault::broken(format!("a clock is called {name}")))?;
-        match by_itself(db, settings, &call(), *ticket, Command::Fire { name, round: *round }).await {
+    for (ticket, command) in due {
+        match by_itself(db, settings, &call(), ticket, command).await {
             Ok(()) => heard += 1,
             // Somebody stopped it meanwhile, or another watch was here first.
             Err(Fault::Refused(refusal)) if refusal.reason() == "NOT_DUE" => heard += 1,
-            Err(error) => tracing::warn!(tenant, %ticket, clock = name.text(), ?error, "the watch comes back to this request"),
+            Err(error) => tracing::warn!(%ticket, ?error, "the watch comes back to this request"),
         }
     }
-    Ok(heard > 0 && due.len() == usize::try_from(TURN).unwrap_or_default())
+    heard
 }

@@ -15,4 +15,4 @@ pub mod store;
 pub mod tell;
 pub mod watch;
 
-pub use itself::by_itself;
+pub use itself::{by_itself, some_by_themselves};

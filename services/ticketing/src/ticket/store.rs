@@ -169,6 +169,16 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault
     by_id(tx, id).await
 }
 
+/// Those of some requests that nobody else holds, locked until the transaction ends.
+#[tracing::instrument(name = "db.ticket.lock_free", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock_free(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar("select id from ticket where tenant_id = $1 and id = any($2) order by id for update skip locked")
+        .bind(tx.tenant())
+        .bind(ids)
+        .fetch_all(tx.conn())
+        .await
+}
+
 fn list<T: serde::de::DeserializeOwned>(json: Option<String>) -> Result<Vec<T>, Fault> {
     let Some(json) = json else { return Ok(Vec::new()) };
     serde_json::from_str(&json).map_err(|error| Fault::broken(error.to_string()))
