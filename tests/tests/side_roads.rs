@@ -330,3 +330,27 @@ async fn a_live_view_misses_nothing_and_goes_on_where_it_was() {
     assert_eq!(of_ticket(&watch(&enterprise, begin, 1).await), seen, "its company sees it");
     assert!(of_ticket(&watch(&handler, begin, 1).await).is_empty(), "a unit that has no part in it does not");
 }
+
+#[tokio::test]
+async fn a_buildings_sign_proves_the_place_and_another_buildings_does_not() {
+    let [enterprise, dispatcher, liaison, handler, registrar] =
+        people(["enterprise", "dispatcher", "liaison", "handler", "registrar"]).await;
+    let buildings = registrar.get("/v1/buildings?page_size=2").await.ok();
+    let id = |place: usize| buildings["buildings"][place]["id"].as_str().unwrap_or_default().to_owned();
+    let body = json!({ "title": "三楼走廊漏水", "description": "持续滴水", "kind": "HELP", "building_id": id(0) });
+    let ticket = enterprise.post("/v1/tickets", body).await.ok();
+    verb(&dispatcher, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    verb(&dispatcher, &ticket, "dispatch", json!({ "lead_unit_id": unit(&dispatcher, "market").await })).await.ok();
+    verb(&liaison, &ticket, "sign", json!({})).await.ok();
+    verb(&handler, &ticket, "visit", json!({})).await.ok();
+    let code = async |building: &str| registrar.get(&format!("/v1/buildings/{building}/checkInCode")).await.ok()["code"].clone();
+    assert_eq!(handler.get(&format!("/v1/buildings/{}/checkInCode", id(0))).await.status, 403);
+    let (own, other) = (code(&id(0)).await, code(&id(1)).await);
+    assert_ne!(own, other);
+    let away = |code: &Value| json!({ "latitude": 25.0, "longitude": 118.0, "building_code": code });
+    assert_eq!(verb(&handler, &ticket, "checkIn", json!({ "latitude": 25.0, "longitude": 118.0 })).await.reason(), "OUTSIDE_FENCE");
+    assert_eq!(verb(&handler, &ticket, "checkIn", away(&other)).await.reason(), "WRONG_CODE");
+    let arrived = verb(&handler, &ticket, "checkIn", away(&own)).await.ok();
+    assert_eq!(arrived["assignments"][0]["state"], "ARRIVED");
+    assert_eq!(verb(&handler, &ticket, "checkIn", away(&own)).await.reason(), "ALREADY_CHECKED_IN");
+}

@@ -37,6 +37,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0006_ratings", include_str!("../migrations/0006_ratings.sql")),
         ("0007_figures", include_str!("../migrations/0007_figures.sql")),
         ("0008_dispatch", include_str!("../migrations/0008_dispatch.sql")),
+        ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
     ],
 };
 

@@ -25,6 +25,8 @@ pub struct Measured {
     pub rate: f64,
     /// Median, ms.
     pub p50_ms: f64,
+    /// 95th percentile, ms.
+    pub p95_ms: f64,
     /// 99th percentile, ms.
     pub p99_ms: f64,
     /// Calls that did not succeed.
@@ -57,7 +59,7 @@ impl Load<'_> {
         };
         #[expect(clippy::cast_precision_loss, reason = "a count of calls")]
         let rate = times.len() as f64 / seconds;
-        Measured { rate, p50_ms: at(0.5), p99_ms: at(0.99), failed: failed.load(Ordering::Relaxed) }
+        Measured { rate, p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), failed: failed.load(Ordering::Relaxed) }
     }
 
     async fn client<F>(&self, call: &(impl Fn(&Person) -> F + Send + Sync), began: Instant, failed: &AtomicU64) -> Vec<f64>

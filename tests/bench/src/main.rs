@@ -6,6 +6,7 @@ mod envoy;
 mod load;
 mod pgbench;
 mod process;
+mod scale;
 
 use std::time::Duration;
 
@@ -31,6 +32,12 @@ fn main() {
     }
     if only.is_empty() || only == "read" {
         read(&world, &person, &dispatcher);
+    }
+    if only.is_empty() || only == "storm" {
+        storm(&world);
+    }
+    if only.is_empty() || only == "scale" {
+        scale::measure(&world);
     }
     if only.is_empty() || only == "transcode" {
         transcode(&world);
@@ -85,7 +92,8 @@ fn read(world: &World, person: &Person, dispatcher: &Person) {
             json!({ "title": "读取", "description": "读取", "kind": "HELP", "contact_name": "测试", "contact_phone": "19900001111" });
         person.post("/v1/tickets", body).await.ok()["id"].as_str().unwrap_or_default().to_owned()
     });
-    pgbench::fill(world, MANY);
+    pgbench::fill(world, 1, 1..=MANY, None);
+    pgbench::settle(world);
     for clients in [1, 8, 32] {
         let by_key = pgbench::read(world, clients, SECONDS, &ticket);
         let load = Load { person: dispatcher, clients, seconds: SECONDS };
@@ -103,6 +111,22 @@ fn read(world: &World, person: &Person, dispatcher: &Person) {
     });
     let peer = pgbench::list(world, 8, SECONDS);
     row(&format!("list of 20 of {MANY}, 8 clients"), &list, "pgbench, the same page", peer);
+}
+
+/// Clocks that run out at the same moment.
+const STORM: i64 = 100_000;
+
+/// Two workers, one of them killed midway.
+fn storm(world: &World) {
+    let outcome = drumtower_tests::storm::run(world, STORM, Duration::from_secs(600));
+    #[expect(clippy::cast_precision_loss, reason = "a count of clocks")]
+    let rate = outcome.fired as f64 / outcome.took.as_secs_f64();
+    let seconds = outcome.took.as_secs();
+    let doubled = outcome.events - outcome.fired;
+    println!(
+        "| storm of {STORM} clocks, a worker killed | {seconds} s, {rate:.0}/s, {} missed, {doubled} doubled | | |",
+        STORM - outcome.fired
+    );
 }
 
 fn transcode(world: &World) {

@@ -51,22 +51,35 @@ pub fn list(world: &World, clients: usize, seconds: Duration) -> f64 {
     run(world, clients, seconds, LIST)
 }
 
-/// Fills the district with past requests, written past the services.
-pub fn fill(world: &World, count: i64) {
+/// Fills a district with past requests of these numbers, written past the services; a tenth of them were led by a unit.
+pub fn fill(world: &World, tenant: i32, numbers: std::ops::RangeInclusive<i64>, unit: Option<&str>) {
+    let (from, to) = (numbers.start(), numbers.end());
+    let unit = unit.map_or_else(|| "null".to_owned(), |unit| format!("'{unit}'"));
+    let text = format!(
+        "with t as (insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id,
+           enterprise_name, place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count,
+           redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
+           updated_at, machine, side, supervision, excluded, waits, archived_at)
+         select {tenant}, gen_random_uuid(), 'F' || n, 10, 2, 3, '往年诉求', '已办结', gen_random_uuid(), '某企业', '', '', '',
+           gen_random_uuid(), case when n % 10 = 0 then {unit}::uuid end, 1, '', 5, 0, 0, false, false, true, 0, '{{}}', '{{}}', 1, false, 1,
+           now() - n * interval '1 minute', now(), 'default@1', '{{}}', 0, false, '{{}}', now()
+         from generate_series({from}, {to}) n returning id, lead_unit_id)
+         insert into ticketing.assignment (tenant_id, ticket_id, unit_id, kind, state)
+         select {tenant}, id, lead_unit_id, 1, 5 from t where lead_unit_id is not null"
+    );
     block_on(async || {
         let mut admin = world.admin().await;
-        let text = format!(
-            "insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, place,
-               contact_name, contact_phone, requester_id, result, result_text, score, return_count, redo_count, arbitrated, danger, imported,
-               refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at, updated_at, machine, side,
-               supervision, excluded, waits, archived_at)
-             select 1, gen_random_uuid(), 'F' || n, 10, 2, 3, '往年诉求', '已办结', gen_random_uuid(), '某企业', '', '', '', gen_random_uuid(), 1, '', 5,
-               0, 0, false, false, true, 0, '{{}}', '{{}}', 1, false, 1, now() - n * interval '1 minute', now(),
-               'default@1', '{{}}', 0, false, '{{}}', now()
-             from generate_series(1, {count}) n"
-        );
         sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.expect("filled");
-        sqlx::raw_sql("vacuum analyze ticketing.ticket").execute(&mut admin).await.expect("vacuumed");
+    });
+}
+
+/// Lets the planner know what is there.
+pub fn settle(world: &World) {
+    block_on(async || {
+        let mut admin = world.admin().await;
+        for text in ["vacuum analyze ticketing.ticket", "vacuum analyze ticketing.assignment", "checkpoint"] {
+            sqlx::raw_sql(text).execute(&mut admin).await.expect("settled");
+        }
     });
 }
 

@@ -15,7 +15,7 @@ use drumtower_runtime::{
     clock::{from_proto, to_proto},
     log::{NewEvent, to_role},
     page,
-    seal::Sealers,
+    seal::{Sealer, Sealers},
 };
 use jiff::Timestamp;
 use tonic::{Request, Response, Status};
@@ -26,7 +26,7 @@ use super::{
     import,
     number::Numbers,
     query::{self, Filter},
-    rules::{self, Aside, Change, Command, Event, Position, Ticket, Who},
+    rules::{self, Aside, Change, Command, Event, Position, Proof, Ticket, Who},
     shown::{place, shown, told},
     store::{self, History, Matter},
 };
@@ -225,7 +225,9 @@ pub(super) async fn change(
     let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
     let history = History { event: &event, actor: said.by, text: said.text };
     store::save(tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
-    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed }) = (&command, &event.change) {
+    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed, how, offline, arrived_at }) =
+        (&command, &event.change)
+    {
         let arrival = store::Arrival {
             visit: ticket.side.visits,
             user: *user,
@@ -234,6 +236,9 @@ pub(super) async fn change(
             longitude: at.longitude,
             distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
             clock_skewed: *clock_skewed,
+            how,
+            offline: *offline,
+            arrived_at: *arrived_at,
         };
         store::check_in(tx, matter.id, &arrival, call.now).await?;
     }
@@ -256,11 +261,17 @@ pub(super) fn who(call: &Call, reach: &Reach) -> Result<Who, Refusal> {
     })
 }
 
+/// The code of a building's sign: nobody makes one up, and one district's is none of another's.
+pub(super) fn code_of(sealer: &Sealer, building: Uuid) -> String {
+    let mark = sealer.blind("building.check_in_code", &building.to_string()).unwrap_or_default();
+    format!("DT1.{}.{}", building.simple(), mark.iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
 /// A check-in is measured against the building of the request.
 fn placed(command: Command, matter: &Matter) -> Command {
     match (command, matter.latitude, matter.longitude) {
-        (Command::CheckIn { at, device_time, .. }, Some(latitude), Some(longitude)) => {
-            Command::CheckIn { at, building: Some(Position { latitude, longitude }), device_time }
+        (Command::CheckIn { at, device_time, proof, .. }, Some(latitude), Some(longitude)) => {
+            Command::CheckIn { at, building: Some(Position { latitude, longitude }), device_time, proof }
         }
         (command, ..) => command,
     }
@@ -338,10 +349,15 @@ wanted! {
     };
     ContactTicketRequest "ticket.handle" text |_ask| Command::Contact;
     VisitTicketRequest "ticket.handle" none |ask| Command::Visit { planned_at: instant("planned_at", ask.planned_at.as_ref())? };
-    CheckInTicketRequest "ticket.handle" none |ask| Command::CheckIn {
+    CheckInTicketRequest "ticket.handle" override_reason |ask| Command::CheckIn {
         at: Position { latitude: ask.latitude, longitude: ask.longitude },
         building: None,
         device_time: instant("device_time", ask.device_time.as_ref())?,
+        proof: Proof {
+            code: None,
+            reason: ask.override_reason.clone(),
+            taken_at: instant("taken_at", ask.taken_at.as_ref())?,
+        },
     };
     ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support };
     SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
@@ -369,6 +385,21 @@ impl Tickets {
             text: ask.text().to_owned(),
         };
         self.perform(&call, verb).await
+    }
+
+    /// A building's code is checked before anything is locked: which building a request is of never changes.
+    async fn check_in(&self, request: Request<CheckInTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let ticket = needed_id("ticket_id", &ask.ticket_id)?;
+        let mut command = ask.command()?;
+        if let Command::CheckIn { proof, .. } = &mut command
+            && !ask.building_code.is_empty()
+        {
+            let (matter, _) = store::by_id(&mut self.db.read(&call).await?, ticket).await?;
+            let sealer = self.sealers.of(&self.db, &call).await?;
+            proof.code = Some(matter.building.is_some_and(|building| code_of(&sealer, building) == ask.building_code));
+        }
+        self.perform(&call, Verb { ticket, etag: ask.etag, permission: "ticket.handle", command, text: ask.override_reason }).await
     }
 
     /// The handler's unit is asked of identity, before anything is locked.
@@ -410,6 +441,10 @@ macro_rules! verbs {
                 Ok(self.events(request).await?)
             }
 
+            async fn check_in_ticket(&self, request: Request<CheckInTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
+                Ok(self.check_in(request).await?)
+            }
+
             async fn transfer_ticket(&self, request: Request<TransferTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
                 Ok(self.transfer(request).await?)
             }
@@ -429,7 +464,6 @@ verbs! {
     return_ticket ReturnTicketRequest;
     contact_ticket ContactTicketRequest;
     visit_ticket VisitTicketRequest;
-    check_in_ticket CheckInTicketRequest;
     report_done_ticket ReportDoneTicketRequest;
     sign_off_ticket SignOffTicketRequest;
     send_back_ticket SendBackTicketRequest;

@@ -1,9 +1,9 @@
 //! RPCs beside the main course. All but merging go the way of every verb; merging touches two requests.
 
 use drumtower_proto::ticketing::{
-    self as wire, AnswerTicketRequest, AppealTicketRequest, AskTicketRequest, AttendTicketRequest, CallUpTicketRequest,
-    ConcludeTicketRequest, ConsentTicketRequest, ConsultTicketRequest, DecideTicketRequest, FinishTaskTicketRequest, InstructTicketRequest,
-    MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SuperviseTicketRequest,
+    self as wire, AnswerTicketRequest, AppealTicketRequest, AskTicketRequest, AttendTicketRequest, CallUpTicketRequest, CheckInCode,
+    ConcludeTicketRequest, ConsentTicketRequest, ConsultTicketRequest, DecideTicketRequest, FinishTaskTicketRequest, GetCheckInCodeRequest,
+    InstructTicketRequest, MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SuperviseTicketRequest,
     ticket_side_service_server::TicketSideService,
 };
 use drumtower_runtime::{
@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Said, Tickets, Wanted, change, instant, wanted, who},
+    api::{Said, Tickets, Wanted, change, code_of, instant, wanted, who},
     query,
     rules::{Asked, Beside, Command, Decision, Sought},
     shown::shown,
@@ -86,6 +86,13 @@ wanted! {
 }
 
 impl Tickets {
+    async fn code(&self, request: Request<GetCheckInCodeRequest>) -> Result<Response<CheckInCode>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let building = self.cards.building(&call, needed_id("building_id", &ask.building_id)?).await?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        Ok(Response::new(CheckInCode { code: code_of(&sealer, needed_id("building_id", &building.id)?) }))
+    }
+
     /// Two requests in one transaction, locked in the order of their ids, so that two mergers at once do not wait for each other for ever.
     async fn merge(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
         let (call, ask) = Call::take(request)?;
@@ -124,6 +131,10 @@ macro_rules! verbs {
             $(async fn $rpc(&self, request: Request<$request>) -> Result<Response<wire::Ticket>, Status> {
                 Ok(self.verb(request).await?)
             })*
+
+            async fn get_check_in_code(&self, request: Request<GetCheckInCodeRequest>) -> Result<Response<CheckInCode>, Status> {
+                Ok(self.code(request).await?)
+            }
 
             async fn merge_ticket(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
                 Ok(self.merge(request).await?)

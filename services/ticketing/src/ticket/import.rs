@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     cards::Cards,
-    rules::{self, Book, Change, Command, Event, Position, State, Ticket, Who},
+    rules::{self, Book, Change, Command, Event, Position, Proof, State, Ticket, Who},
     shown::place,
     store::{self, Matter, facts, small},
 };
@@ -148,7 +148,7 @@ fn steps(past: &PastTicket) -> Result<Vec<(Timestamp, Command)>, Refusal> {
     }
     step(time(past.contacted_at.as_ref())?, Command::Contact);
     step(time(past.visit_at.as_ref())?, Command::Visit { planned_at: None });
-    step(time(past.arrived_at.as_ref())?, Command::CheckIn { at: here, building: None, device_time: None });
+    step(time(past.arrived_at.as_ref())?, Command::CheckIn { at: here, building: None, device_time: None, proof: Proof::default() });
     step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true });
     step(time(past.signed_off_at.as_ref())?, Command::SignOff);
     step(time(past.called_back_at.as_ref())?, Command::CallBack { outcome: past.callback() });

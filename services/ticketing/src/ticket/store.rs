@@ -378,7 +378,7 @@ pub async fn given(tx: &mut TenantTx, numbers: &[&str]) -> sqlx::Result<Option<S
 
 /// Somebody arrived.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct Arrival<'a> {
     pub visit: i32,
     pub user: Uuid,
     pub unit: Uuid,
@@ -386,13 +386,17 @@ pub struct Arrival {
     pub longitude: f64,
     pub distance_m: Option<i32>,
     pub clock_skewed: bool,
+    pub how: &'a str,
+    pub offline: bool,
+    pub arrived_at: Option<jiff::Timestamp>,
 }
 
 #[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: jiff::Timestamp) -> sqlx::Result<()> {
+pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival<'_>, at: jiff::Timestamp) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into check_in (tenant_id, ticket_id, visit, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into check_in (tenant_id, ticket_id, visit, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at, how, offline,
+           arrived_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(tx.tenant())
     .bind(ticket)
@@ -404,6 +408,9 @@ pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival, at: ji
     .bind(arrival.distance_m)
     .bind(arrival.clock_skewed)
     .bind(at.to_sqlx())
+    .bind(arrival.how)
+    .bind(arrival.offline)
+    .bind(arrival.arrived_at.map(|at| at.to_sqlx()))
     .execute(tx.conn())
     .await?;
     Ok(())

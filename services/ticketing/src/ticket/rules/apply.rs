@@ -82,7 +82,7 @@ impl Ticket {
                 self.side.visits += 1;
                 self.state = State::OnSite;
             }
-            Change::CheckedIn { unit, user, .. } => self.checked_in(*unit, *user, at),
+            Change::CheckedIn { unit, user, arrived_at, .. } => self.checked_in(*unit, *user, arrived_at.unwrap_or(at)),
             Change::Reported { unit, user, result, waived } => self.reported(*unit, *user, *result, waived, at),
             Change::SignedOff { clocks } => {
                 self.stop(&[Name::C4, Name::C5, Name::C7, Name::C11, Name::Task], at);

@@ -6,11 +6,16 @@ use jiff::{SignedDuration, Timestamp, tz};
 use uuid::Uuid;
 
 use super::{
-    Aside, Beside, Book, Change, Command, Machine, Position, State, Ticket, Who,
+    Aside, Beside, Book, Change, Command, Machine, Position, Proof, State, Ticket, Who,
     machine::Limits,
     side::{self, CIRCULAR, ORDERED, RED},
 };
 use crate::clock::rules::{Clock, Matter, Name, Promises};
+
+/// What is told within this time was told at once.
+const LATELY: SignedDuration = SignedDuration::from_mins(2);
+/// An arrival without a network is told within this time.
+const TOLD_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Verbs that fit a request's state.
 pub fn possible<'a>(ticket: &Ticket, machine: &'a Machine) -> Vec<&'a str> {
@@ -59,8 +64,9 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
             let unit = signed_part(ticket, who)?;
             Ok(Change::SetOut { unit, planned_at: *planned_at, clocks: arrivals(ticket, &run) })
         }
-        Command::CheckIn { at: position, building, device_time } => {
-            check_in(ticket, *position, *building, *device_time, who, at, book.machine.limits)
+        Command::CheckIn { at: position, building, device_time, proof } => {
+            let (unit, distance, how) = arrived(ticket, *position, *building, proof, who, book.machine.limits)?;
+            arrival(ticket, (unit, distance, how), (*device_time, proof.taken_at), who, at, book.machine.limits)
         }
         Command::ReportDone { result, waive_support } => report(ticket, *result, *waive_support, who),
         Command::SignOff => {
@@ -170,28 +176,58 @@ fn arrivals(ticket: &Ticket, run: &impl Fn(Name) -> Clock) -> Vec<Clock> {
         .collect()
 }
 
-fn check_in(
+/// Where an arrival is proved by: the position, the code of the building's sign, or only the word of who arrived.
+fn arrived(
     ticket: &Ticket,
     position: Position,
     building: Option<Position>,
-    device_time: Option<Timestamp>,
+    proof: &Proof,
     who: &Who,
-    at: Timestamp,
     limits: Limits,
-) -> Result<Change, Refusal> {
+) -> Result<(Uuid, Option<u32>, &'static str), Refusal> {
     let unit = signed_part(ticket, who)?;
     if ticket.side.checked_in.contains(&who.user) {
         return Err(Refusal::state("ALREADY_CHECKED_IN", "您已到场签到", "checked in already"));
     }
     let distance = building.map(|building| distance_m(position, building));
-    if let Some(away) = distance.filter(|away| *away > limits.fence_metres && !who.importing) {
-        let fence = limits.fence_metres;
-        let (zh, en) = (format!("距离现场 {away} 米，超出 {fence} 米范围"), format!("{away} m away; at most {fence} m"));
-        return Err(Refusal::state("OUTSIDE_FENCE", zh, en).fact("distance_m", away.to_string()));
+    let away = distance.filter(|away| *away > limits.fence_metres && !who.importing);
+    let how = match (proof.code, away) {
+        (Some(false), _) => {
+            let (zh, en) = ("扫描的不是本楼宇的签到码", "is not the code of this building");
+            return Err(Refusal::invalid("building_code", "WRONG_CODE", zh, en));
+        }
+        (Some(true), _) => "CODE",
+        (None, None) => "GPS",
+        (None, Some(_)) if !proof.reason.trim().is_empty() => "STATED",
+        (None, Some(away)) => {
+            let fence = limits.fence_metres;
+            let (zh, en) = (format!("距离现场 {away} 米，超出 {fence} 米范围"), format!("{away} m away; at most {fence} m"));
+            return Err(Refusal::state("OUTSIDE_FENCE", zh, en).fact("distance_m", away.to_string()));
+        }
+    };
+    Ok((unit, distance, how))
+}
+
+/// An arrival told later counts from when it happened, if the device's clock can be believed; never from before the way began.
+fn arrival(
+    ticket: &Ticket,
+    (unit, distance_m, how): (Uuid, Option<u32>, &'static str),
+    (device_time, taken_at): (Option<Timestamp>, Option<Timestamp>),
+    who: &Who,
+    at: Timestamp,
+    limits: Limits,
+) -> Result<Change, Refusal> {
+    let skew = SignedDuration::from_mins(i64::from(limits.skew_minutes));
+    let clock_skewed = device_time.is_some_and(|device| device.duration_since(at).abs() > skew);
+    let offline = taken_at.filter(|taken| *taken < at - LATELY);
+    if offline.is_some_and(|taken| taken < at - TOLD_WITHIN) {
+        let (zh, en) = ("离线签到须在 24 小时内补传", "an arrival is told within 24 hours");
+        return Err(Refusal::state("TOLD_TOO_LATE", zh, en));
     }
-    let clock_skewed =
-        device_time.is_some_and(|device| device.duration_since(at).abs() > SignedDuration::from_mins(i64::from(limits.skew_minutes)));
-    Ok(Change::CheckedIn { unit, user: who.user, distance_m: distance, clock_skewed })
+    let began = ticket.clocks.iter().filter(|clock| clock.name == Name::C7).map(|clock| clock.started_at).max().unwrap_or(at);
+    let arrived_at = offline.filter(|_| !clock_skewed).map(|taken| taken.max(began));
+    let how = how.to_owned();
+    Ok(Change::CheckedIn { unit, user: who.user, distance_m, clock_skewed, how, offline: offline.is_some(), arrived_at })
 }
 
 fn report(ticket: &Ticket, result: ticket::Result, waive: bool, who: &Who) -> Result<Change, Refusal> {

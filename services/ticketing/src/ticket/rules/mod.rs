@@ -104,6 +104,17 @@ pub struct Position {
     pub longitude: f64,
 }
 
+/// What an arrival is proved by beside the position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// A building's code was sent, and it is this building's.
+    pub code: Option<bool>,
+    /// Why nothing proves it.
+    pub reason: String,
+    /// When it happened, if it is told later.
+    pub taken_at: Option<Timestamp>,
+}
+
 /// What somebody wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -135,6 +146,7 @@ pub enum Command {
         at: Position,
         building: Option<Position>,
         device_time: Option<Timestamp>,
+        proof: Proof,
     },
     ReportDone {
         result: ticket::Result,
@@ -292,6 +304,14 @@ pub enum Change {
         user: Uuid,
         distance_m: Option<u32>,
         clock_skewed: bool,
+        /// `GPS`, `CODE` or `STATED`.
+        #[serde(default)]
+        how: String,
+        #[serde(default)]
+        offline: bool,
+        /// When it happened, if earlier than it was told.
+        #[serde(default)]
+        arrived_at: Option<Timestamp>,
     },
     Reported {
         unit: Uuid,

@@ -90,7 +90,7 @@ fn the_main_job_runs_from_submission_to_rating() {
     world.step(&mut ticket, &Command::Contact, &market, now).expect("contacted");
     world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way");
     let here = Position { latitude: 26.11, longitude: 119.26 };
-    let check_in = Command::CheckIn { at: here, building: Some(here), device_time: Some(now) };
+    let check_in = Command::CheckIn { at: here, building: Some(here), device_time: Some(now), proof: Proof::default() };
     world.step(&mut ticket, &check_in, &market, now).expect("arrived");
     assert_eq!(refusal(world.step(&mut ticket, &check_in, &market, now)), "ALREADY_CHECKED_IN");
     let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support };
@@ -198,11 +198,12 @@ fn a_check_in_far_away_is_refused_with_the_distance() {
     world.step(&mut ticket, &Command::Sign, &market, now).expect("signed");
     world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way");
     let building = Some(Position { latitude: 26.11, longitude: 119.26 });
-    let away = Command::CheckIn { at: Position { latitude: 26.112, longitude: 119.26 }, building, device_time: None };
+    let away =
+        Command::CheckIn { at: Position { latitude: 26.112, longitude: 119.26 }, building, device_time: None, proof: Proof::default() };
     let refusal = world.step(&mut ticket, &away, &market, now).expect_err("refused");
     assert_eq!((refusal.reason(), refusal.facts()["distance_m"].as_str()), ("OUTSIDE_FENCE", "222"));
     let near = Position { latitude: 26.1105, longitude: 119.26 };
-    let skewed = Command::CheckIn { at: near, building, device_time: Some(now - SignedDuration::from_mins(6)) };
+    let skewed = Command::CheckIn { at: near, building, device_time: Some(now - SignedDuration::from_mins(6)), proof: Proof::default() };
     let change = world.step(&mut ticket, &skewed, &market, now).expect("arrived");
     assert!(matches!(change, Change::CheckedIn { clock_skewed: true, distance_m: Some(56), .. }));
 }

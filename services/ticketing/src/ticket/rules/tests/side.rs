@@ -374,7 +374,7 @@ fn each_unit_on_site_has_its_own_arrival() {
     let running = |ticket: &Ticket| ticket.clocks.iter().filter(|clock| clock.name == Name::C7 && clock.runs()).count();
     assert_eq!(running(&ticket), 2);
     let here = Position { latitude: 26.11, longitude: 119.26 };
-    let check_in = Command::CheckIn { at: here, building: Some(here), device_time: None };
+    let check_in = Command::CheckIn { at: here, building: Some(here), device_time: None, proof: Proof::default() };
     world.step(&mut ticket, &check_in, &fire, now).expect("arrived");
     assert_eq!(running(&ticket), 1);
     world.step(&mut ticket, &check_in, &market, now).expect("arrived");
@@ -449,4 +449,32 @@ fn a_case_that_is_late_climbs_like_any_promise_and_closes_by_itself_after_the_an
     let end = ticket.running(Name::B6).expect("runs").due_at;
     world.step(&mut ticket, &Command::Fire { name: Name::B6, round: 1 }, &Who::timer(), end).expect("closed");
     assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
+}
+
+#[test]
+fn an_arrival_is_proved_by_place_by_code_or_stated_and_may_be_told_later() {
+    let world = World::new();
+    let (mut ticket, now) = handling(&world);
+    let (market, fire) = (who(HANDLER, &[MARKET]), who(Uuid::from_u128(7), &[FIRE]));
+    world.step(&mut ticket, &Command::Sign, &fire, now).expect("signed");
+    world.step(&mut ticket, &Command::Visit { planned_at: None }, &market, now).expect("on the way");
+    let building = Some(Position { latitude: 26.11, longitude: 119.26 });
+    let away = Position { latitude: 26.12, longitude: 119.26 };
+    let later = now + SignedDuration::from_hours(7);
+    let check_in = |proof: Proof, device: Timestamp| Command::CheckIn { at: away, building, device_time: Some(device), proof };
+    let with = |code: Option<bool>, reason: &str, taken_at: Option<Timestamp>| Proof { code, reason: reason.into(), taken_at };
+    assert_eq!(refusal(world.step(&mut ticket, &check_in(with(None, " ", None), later), &market, later)), "OUTSIDE_FENCE");
+    assert_eq!(refusal(world.step(&mut ticket, &check_in(with(Some(false), "无信号", None), later), &market, later)), "WRONG_CODE");
+    let old = with(Some(true), "", Some(later - SignedDuration::from_hours(25)));
+    assert_eq!(refusal(world.step(&mut ticket, &check_in(old, later), &market, later)), "TOLD_TOO_LATE");
+    // Told seven hours later: it counts from when it happened, within the promise.
+    let taken = now + SignedDuration::from_mins(30);
+    let change = world.step(&mut ticket, &check_in(with(Some(true), "", Some(taken)), later), &market, later).expect("arrived");
+    assert!(matches!(&change, Change::CheckedIn { how, offline: true, arrived_at: Some(at), .. } if how == "CODE" && *at == taken));
+    let clock = ticket.clocks.iter().find(|clock| clock.name == Name::C7 && clock.unit == Some(MARKET)).expect("a clock");
+    assert_eq!(clock.stopped_at, Some(taken));
+    // A device whose clock is off is not believed about the past, and stated arrivals are marked as such.
+    let off = later + SignedDuration::from_mins(20);
+    let change = world.step(&mut ticket, &check_in(with(None, "地下室无信号", Some(taken)), off), &fire, later).expect("arrived");
+    assert!(matches!(&change, Change::CheckedIn { how, offline: true, clock_skewed: true, arrived_at: None, .. } if how == "STATED"));
 }

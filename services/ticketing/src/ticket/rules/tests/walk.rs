@@ -21,7 +21,7 @@ fn command() -> impl Strategy<Value = (Command, Who, i64)> {
         Just(Command::Transfer { handler: HANDLER, handler_units: vec![MARKET] }),
         Just(Command::Contact),
         Just(Command::Visit { planned_at: None }),
-        Just(Command::CheckIn { at: here, building: Some(here), device_time: None }),
+        Just(Command::CheckIn { at: here, building: Some(here), device_time: None, proof: Proof::default() }),
         any::<[bool; 2]>().prop_map(|[waive_support, partly]| Command::ReportDone {
             result: if partly { ticket::Result::Partly } else { ticket::Result::Resolved },
             waive_support,
