@@ -149,3 +149,22 @@ async fn facts_are_made_again_from_the_events_alone() {
     let again: String = sqlx::query_scalar(digest).fetch_one(&mut admin).await.expect("a digest");
     assert_eq!(again, before);
 }
+
+#[tokio::test]
+async fn weights_make_a_composite_and_clocks_say_how_long_they_ran() {
+    let [supervisor, _] = people().await;
+    let sysadmin = world().sign_in(DISTRICTS[0], "sysadmin").await;
+    let publish =
+        async |content: Value| sysadmin.post("/v1/settings", json!({ "kind": "FIGURE_WEIGHTS", "content": content.to_string() })).await;
+    assert_eq!(publish(json!({ "weights": { "luck": 1 } })).await.reason(), "UNKNOWN_FIGURE");
+    publish(json!({ "weights": { "satisfaction": 100 } })).await.ok();
+    let year = supervisor.get("/v1/figures?from=2026-01-01&to=2026-11-30").await.ok();
+    assert_eq!(figure(&year, "composite", "")["percent"], figure(&year, "satisfaction", "")["percent"]);
+    // Nothing was weighed last year.
+    let before = supervisor.get("/v1/figures?from=2026-01-01&to=2026-11-30&as_of=2026-06-30").await.ok();
+    assert!(before["figures"].as_array().into_iter().flatten().all(|figure| figure["code"] != "composite"));
+    let lasted = supervisor.get("/v1/figures/durations?from=2026-01-01&to=2026-11-30").await.ok();
+    let c5 = lasted["durations"].as_array().into_iter().flatten().find(|duration| duration["clock"] == "C5").cloned().unwrap_or_default();
+    let seconds = |field: &str| c5[field].as_str().and_then(|seconds| seconds.parse::<i64>().ok()).unwrap_or_default();
+    assert!(seconds("median_seconds") > 0 && seconds("p90_seconds") >= seconds("median_seconds"), "{lasted}");
+}

@@ -354,3 +354,53 @@ async fn a_buildings_sign_proves_the_place_and_another_buildings_does_not() {
     assert_eq!(arrived["assignments"][0]["state"], "ARRIVED");
     assert_eq!(verb(&handler, &ticket, "checkIn", away(&own)).await.reason(), "ALREADY_CHECKED_IN");
 }
+
+#[tokio::test]
+async fn a_request_is_split_and_ends_after_its_parts() {
+    let [enterprise, dispatcher, liaison, handler] = people(["enterprise", "dispatcher", "liaison", "handler"]).await;
+    let ticket = handling(&enterprise, &dispatcher, &liaison).await;
+    let parts = json!([{ "title": "更换防水层", "description": "三楼走廊", "urgency": "NORMAL" }, { "title": "检修消防栓", "description": "三楼", "urgency": "LIVELIHOOD" }]);
+    assert_eq!(verb(&liaison, &ticket, "split", json!({ "parts": parts, "text": "分属两家" })).await.status, 403);
+    let split = verb(&dispatcher, &ticket, "split", json!({ "parts": parts, "text": "分属两家" })).await.ok();
+    let (first, second) = (split["parts"][0].clone(), split["parts"][1].clone());
+    assert_eq!((first["state"].as_str(), &first["parent_id"]), (Some("ACCEPTED"), &ticket["id"]));
+    assert_eq!((second["urgency"].as_str(), &second["requester_id"]), (Some("LIVELIHOOD"), &ticket["requester_id"]));
+    assert_eq!(split["ticket"]["child_ids"], json!([first["id"], second["id"]]));
+    let of_whole = format!("/v1/tickets?filter=parent_id%20%3D%20%22{}%22", ticket["id"].as_str().unwrap_or_default());
+    assert_eq!(enterprise.get(&of_whole).await.ok()["tickets"].as_array().map(Vec::len), Some(2));
+    let done = json!({ "result": "RESOLVED", "text": "已修复" });
+    assert_eq!(verb(&handler, &ticket, "reportDone", done.clone()).await.reason(), "PARTS_OPEN");
+    for part in [&first, &second] {
+        verb(&enterprise, part, "withdraw", json!({})).await.ok();
+    }
+    assert_eq!(verb(&handler, &ticket, "reportDone", done).await.ok()["state"], "REVIEW");
+}
+
+#[tokio::test]
+async fn a_units_list_is_its_own_newest_first_page_by_page() {
+    let [enterprise, dispatcher, liaison] = people(["enterprise", "dispatcher", "liaison"]).await;
+    for _ in 0..3 {
+        handling(&enterprise, &dispatcher, &liaison).await;
+    }
+    let all = async |filter: &str| {
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = liaison.get(&format!("/v1/tickets?page_size=2&filter={filter}&page_token={token}")).await.ok();
+            found.extend(page["tickets"].as_array().cloned().unwrap_or_default());
+            token = page["next_page_token"].as_str().unwrap_or_default().to_owned();
+            if token.is_empty() {
+                return found;
+            }
+        }
+    };
+    let market = unit(&dispatcher, "market").await;
+    let mine = all("").await;
+    assert!(mine.len() >= 3);
+    let order: Vec<(Timestamp, &str)> =
+        mine.iter().map(|ticket| (time(&ticket["submitted_at"]), ticket["id"].as_str().unwrap_or_default())).collect();
+    assert!(order.windows(2).all(|two| two[0] > two[1]), "newest first, each once");
+    let mut at_work = all("state%20%3D%20%22HANDLING%22").await;
+    at_work.retain(|ticket| ticket["lead_unit_id"] == *market);
+    let wanted = mine.iter().filter(|ticket| ticket["state"] == "HANDLING" && ticket["lead_unit_id"] == *market).count();
+    assert!(at_work.len() >= 3 && at_work.len() >= wanted, "{} {wanted}", at_work.len());
+}

@@ -38,6 +38,8 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0007_figures", include_str!("../migrations/0007_figures.sql")),
         ("0008_dispatch", include_str!("../migrations/0008_dispatch.sql")),
         ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
+        ("0010_parts", include_str!("../migrations/0010_parts.sql")),
+        ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
     ],
 };
 

@@ -1,9 +1,12 @@
 //! RPCs of figures and reports.
 
+use std::collections::BTreeMap;
+
 use drumtower_proto::ticketing::{
-    ComputeFiguresRequest, ComputeFiguresResponse, Figure, FigureDefinition, FigureGroup, FigureRow, GetReportRequest,
-    ListFigureDefinitionsRequest, ListFigureDefinitionsResponse, ListFigureRowsRequest, ListFigureRowsResponse, ListReportRowsRequest,
-    ListReportRowsResponse, PublishReportRequest, Report, figure_service_server::FigureService, ticket::Kind,
+    ComputeDurationsRequest, ComputeDurationsResponse, ComputeFiguresRequest, ComputeFiguresResponse, Duration, Figure, FigureDefinition,
+    FigureGroup, FigureRow, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse, ListFigureRowsRequest,
+    ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse, PublishReportRequest, Report,
+    figure_service_server::FigureService, setting, ticket::Kind,
 };
 use drumtower_runtime::{Call, Db, Fault, TenantTx, clock::to_proto, log::NewEvent, page};
 use tonic::{Request, Response, Status};
@@ -11,9 +14,16 @@ use uuid::Uuid;
 
 use super::{
     report,
-    rules::{self, Counted, FIGURES, Period},
+    rules::{self, Counted, Definition, FIGURES, Period},
     store::{self, Row},
 };
+use crate::setting::{
+    rules::{Content, read},
+    store::as_of,
+};
+
+/// The code of the weighed mean.
+const COMPOSITE: &str = "composite";
 
 /// The numbers a district publishes.
 #[derive(Debug)]
@@ -29,14 +39,42 @@ impl Figures {
         let by = ask.by();
         let mut tx = self.db.read(&call).await?;
         let mut figures = Vec::new();
+        let mut groups: BTreeMap<String, Vec<(&Definition, Counted)>> = BTreeMap::new();
         for figure in FIGURES.iter().filter(|figure| wanted.is_none_or(|wanted| wanted.code == figure.code)) {
             let mut counted = store::count(&mut tx, figure, period, by).await?;
             if counted.is_empty() && by == FigureGroup::Unspecified {
                 counted.push((String::new(), Counted::default()));
             }
+            for (key, counted) in &counted {
+                groups.entry(key.clone()).or_default().push((figure, *counted));
+            }
             figures.extend(counted.into_iter().map(|(key, counted)| shown(figure.code, figure.version, group(by, key), counted)));
         }
+        if wanted.is_none()
+            && let Some((version, content)) = as_of(&mut tx, setting::Kind::FigureWeights, period.as_of).await?
+            && let Content::Weights(weights) = read(setting::Kind::FigureWeights, version, &content)?
+        {
+            figures.extend(groups.into_iter().map(|(key, counted)| Figure {
+                percent: weights.composite(counted.into_iter()),
+                ..shown(COMPOSITE, version, group(by, key), Counted::default())
+            }));
+        }
         Ok(Response::new(ComputeFiguresResponse { figures }))
+    }
+
+    async fn durations(&self, request: Request<ComputeDurationsRequest>) -> Result<Response<ComputeDurationsResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let period = Period::read(&ask.from, &ask.to, "", call.now)?;
+        let by = ask.by();
+        let lasted = store::durations(&mut self.db.read(&call).await?, period, by).await?;
+        let durations = lasted.into_iter().map(|(clock, key, count, median_seconds, p90_seconds)| Duration {
+            clock,
+            group: group(by, key),
+            count,
+            median_seconds,
+            p90_seconds,
+        });
+        Ok(Response::new(ComputeDurationsResponse { durations: durations.collect() }))
     }
 
     async fn rows(&self, request: Request<ListFigureRowsRequest>) -> Result<Response<ListFigureRowsResponse>, Fault> {
@@ -136,12 +174,17 @@ impl FigureService for Figures {
             counted: figure.counted.to_owned(),
             counts: figure.counts.to_owned(),
             is_count: figure.is_count,
+            less_is_better: figure.less,
         });
         Ok(Response::new(ListFigureDefinitionsResponse { definitions: definitions.collect() }))
     }
 
     async fn compute_figures(&self, request: Request<ComputeFiguresRequest>) -> Result<Response<ComputeFiguresResponse>, Status> {
         Ok(self.compute(request).await?)
+    }
+
+    async fn compute_durations(&self, request: Request<ComputeDurationsRequest>) -> Result<Response<ComputeDurationsResponse>, Status> {
+        Ok(self.durations(request).await?)
     }
 
     async fn list_figure_rows(&self, request: Request<ListFigureRowsRequest>) -> Result<Response<ListFigureRowsResponse>, Status> {

@@ -3,11 +3,14 @@
 //!
 //! In every question `$1` is the district, `$2` and `$3` the time (from, before), `$4` the instant as of which it is known.
 
+use std::collections::BTreeMap;
+
 use drumtower_runtime::{
     Refusal,
     calendar::{month_end, start_of},
 };
 use jiff::{Timestamp, civil::Date};
+use serde::Deserialize;
 
 /// A figure.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Definition {
     pub counted: &'static str,
     pub counts: &'static str,
     pub is_count: bool,
+    /// Less of it is better.
+    pub less: bool,
     pub rows: &'static str,
 }
 
@@ -83,6 +88,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间归档、办理结果为已解决的诉求 / requests archived in the time with the result solved",
         counts: "全部 / all of them",
         is_count: true,
+        less: false,
         rows: of_archived!("f.value = 1"),
     },
     Definition {
@@ -93,6 +99,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间首次派单的诉求 / requests dispatched for the first time in the time",
         counts: "在 C4 时限内联系诉求人 / whose requester was contacted within C4",
         is_count: false,
+        less: false,
         rows: of_first_dispatch!(
             "exists (select 1 from clock c where c.tenant_id = $1 and c.ticket_id = f.ticket_id and c.name = 'C4'
                and c.stopped_at <= c.due_at and c.stopped_at <= $4)"
@@ -106,6 +113,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间到期的签收时限 C3 / sign clocks due in the time",
         counts: IN_TIME,
         is_count: false,
+        less: false,
         rows: of_clocks!("C3", "coalesce(c.stopped_at <= c.due_at and c.stopped_at <= $4, false)"),
     },
     Definition {
@@ -116,6 +124,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间到期的办理时限 C5 / resolution clocks due in the time",
         counts: IN_TIME,
         is_count: false,
+        less: false,
         rows: of_clocks!("C5", "coalesce(c.stopped_at <= c.due_at and c.stopped_at <= $4, false)"),
     },
     Definition {
@@ -126,6 +135,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间到期的办理时限 C5 / resolution clocks due in the time",
         counts: "至少提前一日停止 / stopped on an earlier day",
         is_count: false,
+        less: false,
         rows: of_clocks!(
             "C5",
             "coalesce((c.stopped_at at time zone 'Asia/Shanghai')::date < (c.due_at at time zone 'Asia/Shanghai')::date and c.stopped_at <= $4, false)"
@@ -139,6 +149,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间末次回访接通的诉求 / requests whose last callback of the time reached the requester",
         counts: "回访已解决且满意 / solved and satisfied",
         is_count: false,
+        less: false,
         rows: "select f.ticket_id, f.unit_id, f.at, f.value = 1 as counts from fact f
                where f.tenant_id = $1 and f.name = 'CALLBACK' and f.value <> 4 and f.at >= $2 and f.at < $3 and f.at <= $4
                  and not exists (select 1 from fact n where n.tenant_id = $1 and n.ticket_id = f.ticket_id and n.name = 'CALLBACK'
@@ -152,6 +163,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间的评价 / ratings of the time",
         counts: "基本满意及以上 / 3 or better",
         is_count: false,
+        less: false,
         rows: of_ratings!("f.value >= 3", ""),
     },
     Definition {
@@ -162,6 +174,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间的评价，不含核实或申诉不属实的 / ratings of the time, without those found to be without ground",
         counts: "基本满意及以上 / 3 or better",
         is_count: false,
+        less: false,
         rows: of_ratings!(
             "f.value >= 3",
             "and not exists (select 1 from fact u where u.tenant_id = $1 and u.ticket_id = f.ticket_id and u.name = 'UNFOUNDED' and u.at <= $4)"
@@ -175,6 +188,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间的评价 / ratings of the time",
         counts: "非常满意 / 5",
         is_count: false,
+        less: false,
         rows: of_ratings!("f.value = 5", ""),
     },
     Definition {
@@ -185,6 +199,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间归档的诉求 / requests archived in the time",
         counts: "已评价（无默认好评）/ rated; there is no rating by default",
         is_count: false,
+        less: false,
         rows: of_archived!("exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'RATE' and r.at <= $4)"),
     },
     Definition {
@@ -195,6 +210,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间首次派单的诉求 / requests dispatched for the first time in the time",
         counts: "被退单 / that were returned",
         is_count: false,
+        less: true,
         rows: of_first_dispatch!("exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'RETURN' and r.at <= $4)"),
     },
     Definition {
@@ -205,6 +221,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间首次派单的诉求 / requests dispatched for the first time in the time",
         counts: "从未被退单 / never returned",
         is_count: false,
+        less: false,
         rows: of_first_dispatch!(
             "not exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'RETURN' and r.at <= $4)"
         ),
@@ -217,6 +234,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间归档的诉求 / requests archived in the time",
         counts: "曾重办 / done again",
         is_count: false,
+        less: true,
         rows: of_archived!("exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'REDO' and r.at <= $4)"),
     },
     Definition {
@@ -227,6 +245,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间归档的诉求 / requests archived in the time",
         counts: "曾延期 / given more time",
         is_count: false,
+        less: true,
         rows: of_archived!("exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'EXTEND' and r.at <= $4)"),
     },
     Definition {
@@ -237,6 +256,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间到期的到场时限 C7，每单位一次 / arrival clocks due in the time, one a unit",
         counts: IN_TIME,
         is_count: false,
+        less: false,
         rows: of_clocks!("C7", "coalesce(c.stopped_at <= c.due_at and c.stopped_at <= $4, false)"),
     },
     Definition {
@@ -247,6 +267,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间结束的会商所召集的单位 / units called to consultations that ended in the time",
         counts: "到会 / that came",
         is_count: false,
+        less: false,
         rows: "select f.ticket_id, f.unit_id, f.at, f.value = 1 as counts from fact f
                where f.tenant_id = $1 and f.name = 'CALLED' and f.at >= $2 and f.at < $3 and f.at <= $4",
     },
@@ -258,6 +279,7 @@ pub const FIGURES: &[Definition] = &[
         counted: "期间的差评，不含不属实的 / bad ratings of the time, without those found to be without ground",
         counts: "已整改反馈 / put right and answered",
         is_count: false,
+        less: false,
         rows: of_ratings!(
             "exists (select 1 from fact r where r.tenant_id = $1 and r.ticket_id = f.ticket_id and r.name = 'RECTIFY' and r.at <= $4)",
             "and f.value < 3
@@ -324,6 +346,46 @@ pub struct Counted {
     pub denominator_all: i64,
 }
 
+/// What each figure weighs in the composite.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    weights: BTreeMap<String, u32>,
+}
+
+impl Weights {
+    /// Every figure is a rate that exists, and something weighs something.
+    pub fn check(&self) -> Result<(), Refusal> {
+        for (code, weight) in &self.weights {
+            let figure = definition(code)?;
+            if figure.is_count || *weight > 1000 {
+                let (zh, en) = (format!("{code} 不能加权"), format!("{code} is no rate, or its weight is above 1,000"));
+                return Err(Refusal::invalid("weights", "WEIGHT", zh, en));
+            }
+        }
+        if self.weights.values().all(|weight| *weight == 0) {
+            return Err(Refusal::invalid("weights", "WEIGHT", "权重不能全为零", "nothing weighs anything"));
+        }
+        Ok(())
+    }
+
+    /// The weighed mean of the rates that count something, per cent; of figures of which less is better what is missing to 100.
+    pub fn composite<'a>(&self, counted: impl Iterator<Item = (&'a Definition, Counted)>) -> String {
+        let (mut sum, mut weight) = (0i128, 0i128);
+        for (figure, counted) in counted {
+            let Some(own) = self.weights.get(figure.code).filter(|_| counted.denominator > 0) else { continue };
+            let part = if figure.less { counted.denominator - counted.numerator } else { counted.numerator };
+            // In millionths, so that a mean of few requests is as exact as one of many.
+            sum += i128::from(*own) * i128::from(part) * 1_000_000 / i128::from(counted.denominator);
+            weight += i128::from(*own);
+        }
+        if weight == 0 {
+            return String::new();
+        }
+        percent(i64::try_from(sum / weight).unwrap_or_default(), 1_000_000)
+    }
+}
+
 /// Per cent with two decimals, halves rounded up; empty when nothing is counted.
 pub fn percent(numerator: i64, denominator: i64) -> String {
     if denominator <= 0 {
@@ -346,6 +408,25 @@ mod tests {
             (percent(0, 0), percent(0, 5), percent(5, 5), percent(1, 8)),
             (String::new(), "0.00".into(), "100.00".into(), "12.50".into())
         );
+    }
+
+    #[test]
+    fn a_composite_weighs_rates_that_count_something() {
+        let weights: Weights = serde_json::from_str(r#"{"weights":{"resolution":60,"returned":30,"rated":10}}"#).expect("weights");
+        weights.check().expect("in order");
+        let counted = |numerator, denominator| Counted { numerator, denominator, ..Counted::default() };
+        let all = [("resolution", counted(3, 4)), ("returned", counted(1, 10)), ("rated", counted(0, 0))];
+        let all = all.map(|(code, counted)| (definition(code).expect("known"), counted));
+        // (60 × 75 + 30 × 90) ÷ 90: nobody could rate, so rating weighs nothing.
+        assert_eq!(weights.composite(all.into_iter()), "80.00");
+        for (text, reason) in [
+            (r#"{"weights":{"solved":1}}"#, "WEIGHT"),
+            (r#"{"weights":{"rated":0}}"#, "WEIGHT"),
+            (r#"{"weights":{"luck":1}}"#, "UNKNOWN_FIGURE"),
+        ] {
+            let weights: Weights = serde_json::from_str(text).expect("weights");
+            assert_eq!(weights.check().expect_err("refused").reason(), reason);
+        }
     }
 
     #[test]

@@ -60,16 +60,10 @@ pub fn rows(figure: &Definition) -> String {
 /// Counts of a figure, by group.
 #[tracing::instrument(name = "db.figure.count", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn count(tx: &mut TenantTx, figure: &Definition, period: Period, by: FigureGroup) -> sqlx::Result<Vec<(String, Counted)>> {
-    let group = match by {
-        FigureGroup::Unspecified => "''",
-        FigureGroup::Unit => "coalesce(unit_id::text, '')",
-        FigureGroup::Kind => "kind::text",
-        FigureGroup::Building => "coalesce(building_id::text, '')",
-        FigureGroup::Zone => "coalesce(zone_id::text, '')",
-    };
     let text = format!(
-        "select {group} as key, count(*) filter (where counts and not excluded), count(*) filter (where not excluded),
+        "select {} as key, count(*) filter (where counts and not excluded), count(*) filter (where not excluded),
            count(*) filter (where counts), count(*) from ({}) g group by key order by key",
+        group(by),
         rows(figure)
     );
     let found: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(text))
@@ -83,6 +77,42 @@ pub async fn count(tx: &mut TenantTx, figure: &Definition, period: Period, by: F
         (key, Counted { numerator, denominator, numerator_all, denominator_all })
     };
     Ok(found.into_iter().map(counted).collect())
+}
+
+/// A clock's name, the group, how many, median and 90th percentile in seconds.
+pub type Lasted = (String, String, i64, i64, i64);
+
+/// How long clocks ran that stopped in a time.
+#[tracing::instrument(name = "db.figure.durations", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn durations(tx: &mut TenantTx, period: Period, by: FigureGroup) -> sqlx::Result<Vec<Lasted>> {
+    let text = format!(
+        "select name, {} as key, count(*), percentile_disc(0.5) within group (order by seconds), percentile_disc(0.9) within group (order by seconds)
+         from (select c.name, coalesce(c.unit_id, t.lead_unit_id) as unit_id, t.kind, t.building_id, t.zone_id,
+                 extract(epoch from c.stopped_at - c.started_at)::int8 as seconds
+               from clock c join ticket t on t.tenant_id = $1 and t.id = c.ticket_id
+               where c.tenant_id = $1 and c.stopped_at >= $2 and c.stopped_at < $3 and c.name = any($4)) d
+         group by name, key order by name, key",
+        group(by)
+    );
+    let names = ["C1", "C2", "C3", "C4", "C5", "C7", "C8", "C9", "B1", "B4"];
+    sqlx::query_as(AssertSqlSafe(text))
+        .bind(tx.tenant())
+        .bind(period.from.to_sqlx())
+        .bind(period.before.to_sqlx())
+        .bind(names)
+        .fetch_all(tx.conn())
+        .await
+}
+
+/// What rows are grouped by.
+fn group(by: FigureGroup) -> &'static str {
+    match by {
+        FigureGroup::Unspecified => "''",
+        FigureGroup::Unit => "coalesce(unit_id::text, '')",
+        FigureGroup::Kind => "kind::text",
+        FigureGroup::Building => "coalesce(building_id::text, '')",
+        FigureGroup::Zone => "coalesce(zone_id::text, '')",
+    }
 }
 
 /// Where a page of rows begins: after this request, time and unit.

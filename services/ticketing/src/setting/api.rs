@@ -72,6 +72,7 @@ fn platform(kind: Kind) -> &'static str {
         Kind::ClockPolicy => include_str!("../../data/clock_policy.json"),
         Kind::Calendar | Kind::Unspecified => "{\"name\":\"全国\"}",
         Kind::DispatchRules => "{\"rules\":[]}",
+        Kind::FigureWeights => "{\"weights\":{}}",
     }
 }
 

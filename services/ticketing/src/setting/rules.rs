@@ -11,6 +11,7 @@ use drumtower_runtime::{
 use crate::{
     clock::rules::{Policy, Promises},
     dispatch::rules::Rules,
+    figure::rules::Weights,
     ticket::rules::{Book, Machine},
 };
 
@@ -21,6 +22,7 @@ pub enum Content {
     Policy(Policy),
     Calendar(Box<Calendar>),
     Dispatch(Rules),
+    Weights(Weights),
 }
 
 /// Reads a version.
@@ -45,6 +47,11 @@ pub fn read(kind: Kind, number: i32, content: &str) -> Result<Content, Refusal> 
             let rules: Rules = json(content)?;
             rules.check()?;
             Ok(Content::Dispatch(rules))
+        }
+        Kind::FigureWeights => {
+            let weights: Weights = json(content)?;
+            weights.check()?;
+            Ok(Content::Weights(weights))
         }
         Kind::Unspecified => Err(Refusal::invalid("kind", "REQUIRED", "必填", "is required")),
     }
@@ -92,6 +99,8 @@ impl Setting {
                 Content::Policy(policy) => setting.policy = policy,
                 Content::Calendar(calendar) => setting.calendar = *calendar,
                 Content::Dispatch(rules) => setting.dispatch = rules,
+                // Figures ask for the weights of the day that they are of.
+                Content::Weights(_) => {}
             }
         }
         Ok(setting)

@@ -49,6 +49,19 @@ pub async fn insert(tx: &mut TenantTx, kind: Kind, content: &str, by: &str) -> s
     .await
 }
 
+/// The version of a kind that held at an instant.
+#[tracing::instrument(name = "db.setting.as_of", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn as_of(tx: &mut TenantTx, kind: Kind, at: jiff::Timestamp) -> sqlx::Result<Option<(i32, String)>> {
+    sqlx::query_as(
+        "select number, content from setting where tenant_id = $1 and kind = $2 and published_at <= $3 order by number desc limit 1",
+    )
+    .bind(tx.tenant())
+    .bind(kind as i16)
+    .bind(at.to_sqlx())
+    .fetch_optional(tx.conn())
+    .await
+}
+
 #[tracing::instrument(name = "db.setting.versions", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn versions(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(

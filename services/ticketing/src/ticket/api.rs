@@ -85,6 +85,7 @@ impl Tickets {
             enterprise_name: card.name,
             building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
             zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
+            parent: None,
             latitude: building.as_ref().map(|building| building.latitude),
             longitude: building.as_ref().map(|building| building.longitude),
             place: ask.place,
@@ -215,7 +216,12 @@ pub(super) async fn change(
     command: Command,
     said: Said<'_>,
 ) -> Result<(Matter, Ticket), Fault> {
-    let command = placed(command, &matter);
+    let mut command = placed(command, &matter);
+    if let Command::ReportDone { parts_open, .. } = &mut command
+        && !ticket.side.children.is_empty()
+    {
+        *parts_open = store::parts_open(tx, matter.id).await?;
+    }
     let change = rules::decide(&ticket, &command, who, call.now, setting.book(&matter.machine))?;
     let before = ticket.clone();
     ticket.apply(&change, call.now);
@@ -359,7 +365,7 @@ wanted! {
             taken_at: instant("taken_at", ask.taken_at.as_ref())?,
         },
     };
-    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support };
+    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0 };
     SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
     SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
     CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };

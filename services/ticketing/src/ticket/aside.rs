@@ -3,12 +3,13 @@
 use drumtower_proto::ticketing::{
     self as wire, AnswerTicketRequest, AppealTicketRequest, AskTicketRequest, AttendTicketRequest, CallUpTicketRequest, CheckInCode,
     ConcludeTicketRequest, ConsentTicketRequest, ConsultTicketRequest, DecideTicketRequest, FinishTaskTicketRequest, GetCheckInCodeRequest,
-    InstructTicketRequest, MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SuperviseTicketRequest,
-    ticket_side_service_server::TicketSideService,
+    InstructTicketRequest, MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SplitTicketRequest,
+    SplitTicketResponse, SuperviseTicketRequest, split_ticket_request::Part, ticket_side_service_server::TicketSideService,
 };
 use drumtower_runtime::{
     Call, Fault, Refusal,
     call::{id, needed_id},
+    seal::Sealer,
 };
 use jiff::{Timestamp, civil::Date};
 use tonic::{Request, Response, Status};
@@ -17,9 +18,13 @@ use uuid::Uuid;
 use super::{
     api::{Said, Tickets, Wanted, change, code_of, instant, wanted, who},
     query,
-    rules::{Asked, Beside, Command, Decision, Sought},
-    shown::shown,
-    store,
+    rules::{self, Asked, Beside, Command, Decision, Sought, Ticket},
+    shown::{place, shown},
+    store::{self, Matter},
+};
+use crate::{
+    clock::rules::{Matter as Promised, Name},
+    setting::Setting,
 };
 
 fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
@@ -93,6 +98,46 @@ impl Tickets {
         Ok(Response::new(CheckInCode { code: code_of(&sealer, needed_id("building_id", &building.id)?) }))
     }
 
+    /// The whole and its parts in one transaction. A part is submitted in the requester's name and accepted at once.
+    async fn split(&self, request: Request<SplitTicketRequest>) -> Result<Response<SplitTicketResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = needed_id("ticket_id", &ask.ticket_id)?;
+        let (sealer, setting) = (self.sealers.of(&self.db, &call).await?, self.settings.of(&call).await?);
+        let reach = call.reach("ticket.split");
+        let who = who(&call, &reach)?;
+        let mut numbers = Vec::with_capacity(ask.parts.len());
+        for _ in &ask.parts {
+            numbers.push((Uuid::now_v7(), self.numbers.next(&self.db, call.tenant, call.now).await?));
+        }
+        let mut tx = self.db.write(&call).await?;
+        let whole = store::lock(&mut tx, id).await?;
+        query::reaches(&reach, &whole.1)?;
+        if !ask.etag.is_empty() && ask.etag != whole.1.version.to_string() {
+            return Err(Refusal::stale(whole.1.version.to_string()).into());
+        }
+        let actor = call.actor_name();
+        let said = Said { by: &actor, text: &ask.text };
+        let children = numbers.iter().map(|(child, _)| *child).collect();
+        let (matter, ticket) = change(&mut tx, &call, &setting, &who, whole, Command::Beside(Beside::Split { children }), said).await?;
+        let mut parts = Vec::with_capacity(ask.parts.len());
+        for ((child, number), part) in numbers.into_iter().zip(&ask.parts) {
+            let (own, begun) = part_of(&sealer, &setting, &call, (&matter, &ticket), (child, number), part)?;
+            let submitted = rules::Change::Submitted {
+                kind: begun.kind as i32,
+                danger: begun.danger,
+                requester: begun.requester,
+                enterprise: begun.enterprise,
+                clocks: begun.clocks.clone(),
+            };
+            store::insert(&mut tx, &own, &begun, &actor, &submitted, setting.policy_version()).await?;
+            let accept = Command::Accept { kind: None, urgency: rules::Urgency::try_from(part.urgency).unwrap_or_default() };
+            let (own, accepted) = change(&mut tx, &call, &setting, &who, (own, begun), accept, said).await?;
+            parts.push(shown(&sealer, &setting, own, accepted)?);
+        }
+        let ticket = Some(shown(&sealer, &setting, matter, ticket)?);
+        tx.commit(SplitTicketResponse { ticket, parts }).await
+    }
+
     /// Two requests in one transaction, locked in the order of their ids, so that two mergers at once do not wait for each other for ever.
     async fn merge(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Fault> {
         let (call, ask) = Call::take(request)?;
@@ -124,6 +169,39 @@ impl Tickets {
     }
 }
 
+/// A part as it is submitted: what it is about, in the name and with the contact of the whole's requester.
+fn part_of(
+    sealer: &Sealer,
+    setting: &Setting,
+    call: &Call,
+    (whole, ticket): (&Matter, &Ticket),
+    (id, number): (Uuid, String),
+    part: &Part,
+) -> Result<(Matter, Ticket), Fault> {
+    let (from, to) = (whole.id.to_string(), id.to_string());
+    let again = |column: &str, sealed: &[u8]| sealer.seal(place(column, &to), &sealer.open(place(column, &from), sealed)?);
+    let kind = rules::Kind::try_from(part.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified).unwrap_or(ticket.kind);
+    let matter = Matter {
+        id,
+        number,
+        title: part.title.clone(),
+        description: part.description.clone(),
+        contact_name: again("contact_name", &whole.contact_name)?,
+        contact_phone: again("contact_phone", &whole.contact_phone)?,
+        parent: Some(whole.id),
+        imported: false,
+        result_text: String::new(),
+        machine: setting.machine().version.clone(),
+        ..whole.clone()
+    };
+    let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ticket.danger };
+    let clocks = vec![setting.book(&matter.machine).promises.start(Name::C1, 1, promised, call.now)];
+    let (danger, requester, enterprise) = (ticket.danger, ticket.requester, ticket.enterprise);
+    let submitted = rules::Change::Submitted { kind: kind as i32, danger, requester, enterprise, clocks };
+    let begun = Ticket::begin(&submitted, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
+    Ok((matter, begun))
+}
+
 macro_rules! verbs {
     ($($rpc:ident $request:ident;)*) => {
         #[tonic::async_trait]
@@ -134,6 +212,10 @@ macro_rules! verbs {
 
             async fn get_check_in_code(&self, request: Request<GetCheckInCodeRequest>) -> Result<Response<CheckInCode>, Status> {
                 Ok(self.code(request).await?)
+            }
+
+            async fn split_ticket(&self, request: Request<SplitTicketRequest>) -> Result<Response<SplitTicketResponse>, Status> {
+                Ok(self.split(request).await?)
             }
 
             async fn merge_ticket(&self, request: Request<MergeTicketRequest>) -> Result<Response<wire::Ticket>, Status> {

@@ -70,6 +70,7 @@ pub async fn read(row: usize, past: &PastTicket, call: &Call, cards: &Cards, sea
         enterprise_name: card.name,
         building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
         zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
+        parent: None,
         latitude: building.as_ref().map(|building| building.latitude),
         longitude: building.as_ref().map(|building| building.longitude),
         place: String::new(),
@@ -149,7 +150,7 @@ fn steps(past: &PastTicket) -> Result<Vec<(Timestamp, Command)>, Refusal> {
     step(time(past.contacted_at.as_ref())?, Command::Contact);
     step(time(past.visit_at.as_ref())?, Command::Visit { planned_at: None });
     step(time(past.arrived_at.as_ref())?, Command::CheckIn { at: here, building: None, device_time: None, proof: Proof::default() });
-    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true });
+    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true, parts_open: 0 });
     step(time(past.signed_off_at.as_ref())?, Command::SignOff);
     step(time(past.called_back_at.as_ref())?, Command::CallBack { outcome: past.callback() });
     let rated_at = time(past.rated_at.as_ref())?.filter(|_| past.score > 0);
@@ -199,7 +200,8 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     let fresh: Vec<&Past> = past.iter().filter(|past| new.contains(&past.matter.id)).collect();
     insert_events(tx, &fresh, actor).await?;
     let of = |past: &&Past| past.matter.id;
-    let parts: Vec<_> = fresh.iter().flat_map(|past| past.ticket.assignments.iter().map(move |part| (of(past), part))).collect();
+    let parts: Vec<_> =
+        fresh.iter().flat_map(|past| past.ticket.assignments.iter().map(move |part| (of(past), past.ticket.submitted_at, part))).collect();
     store::save_parts(tx, &parts).await?;
     let clocks: Vec<_> = fresh.iter().flat_map(|past| past.ticket.clocks.iter().map(move |clock| (of(past), clock))).collect();
     clock::store::save(tx, &clocks, policy).await?;

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Fields that a filter may name.
-const OFFERED: [&str; 8] = ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision"];
+const OFFERED: [&str; 9] = ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision", "parent_id"];
 
 /// What a filter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub struct Filter {
     overdue: Option<bool>,
     waits: Option<Sought>,
     supervision: Option<i16>,
+    parent: Option<Uuid>,
 }
 
 impl Filter {
@@ -54,11 +55,29 @@ impl Filter {
                 "enterprise_id" => filter.enterprise = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "overdue" => filter.overdue = Some(value.parse().map_err(|_| bad())?),
                 "waits" => filter.waits = Some(Sought::from_str_name(&value).ok_or_else(bad)?),
+                "parent_id" => filter.parent = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "supervision" => filter.supervision = Some(value.parse().map_err(|_| bad())?),
                 _ => return Err(page::unknown_field(&field, &OFFERED)),
             }
         }
         Ok(filter)
+    }
+}
+
+impl Filter {
+    /// Whether only requests fit in which no unit's part that matters is closed: those that are at work.
+    fn asks_for_open_work(&self) -> bool {
+        let at_work = [
+            State::Dispatched,
+            State::Handling,
+            State::OnSite,
+            State::Consulting,
+            State::Review,
+            State::Callback,
+            State::Redo,
+            State::Ledger,
+        ];
+        self.state.is_some_and(|state| at_work.contains(&state)) || self.overdue == Some(true)
     }
 }
 
@@ -72,7 +91,40 @@ pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: Afte
     write!(text, "select {COLUMNS} from ticket t where t.tenant_id = ").map_err(|error| Fault::broken(error.to_string()))?;
     let mut query = QueryBuilder::<Postgres>::new(text);
     query.push_bind(tx.tenant());
-    within(&mut query, tx.tenant(), reach);
+    // A unit's requests are few among all, or very many: they are found in the order of its own index, not by looking at all others.
+    let of_units = !reach.all && !reach.nodes.is_empty() && reach.enterprise.is_none() && reach.own.is_none();
+    if of_units {
+        newest_of_units(&mut query, tx.tenant(), filter, reach, after, limit);
+    } else {
+        within(&mut query, tx.tenant(), reach);
+        filtered(&mut query, filter);
+        if let Some((at, id)) = after {
+            query.push(" and (t.submitted_at, t.id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
+        }
+    }
+    query.push(" order by t.submitted_at desc, t.id desc limit ").push_bind(limit);
+    Ok(query.build_query_as::<Row>().fetch_all(tx.conn()).await?)
+}
+
+/// The newest of each unit, so many that the newest of all units are among them.
+fn newest_of_units(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter, reach: &Reach, after: After, limit: i64) {
+    query.push(" and t.id in (select n.ticket_id from unnest(").push_bind(reach.nodes.clone());
+    query
+        .push("::uuid[]) u (id) cross join lateral (select a.ticket_id from assignment a join ticket t on t.tenant_id = ")
+        .push_bind(tenant);
+    query.push(" and t.id = a.ticket_id where a.tenant_id = ").push_bind(tenant).push(" and a.unit_id = u.id");
+    if filter.asks_for_open_work() {
+        query.push(" and a.state <> 5");
+    }
+    filtered(query, filter);
+    if let Some((at, id)) = after {
+        query.push(" and (a.submitted_at, a.ticket_id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
+    }
+    query.push(" order by a.submitted_at desc, a.ticket_id desc limit ").push_bind(limit).push(") n)");
+}
+
+/// What the filter says of a request `t`.
+fn filtered(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     if let Some(state) = filter.state {
         query.push(" and t.state = ").push_bind(super::store::small(state as i32));
     }
@@ -95,14 +147,12 @@ pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: Afte
         // Said twice, for the index holds only requests for which something waits.
         query.push(" and t.waits <> '{}' and t.waits @> array[").push_bind(super::store::small(waits as i32)).push("]");
     }
+    if let Some(parent) = filter.parent {
+        query.push(" and t.parent_id = ").push_bind(parent);
+    }
     if let Some(level) = filter.supervision {
         query.push(" and t.supervision = ").push_bind(level);
     }
-    if let Some((at, id)) = after {
-        query.push(" and (t.submitted_at, t.id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
-    }
-    query.push(" order by t.submitted_at desc, t.id desc limit ").push_bind(limit);
-    Ok(query.build_query_as::<Row>().fetch_all(tx.conn()).await?)
 }
 
 /// Only rows that the caller's roles reach.

@@ -94,6 +94,8 @@ pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket)
         ledger_review_on: side.ledger.as_ref().map(|ledger| ledger.review_on.to_string()).unwrap_or_default(),
         rating_tags: side.tags.clone(),
         rating_case: side.case.as_ref().map(rating_case),
+        parent_id: text(matter.parent),
+        child_ids: side.children.iter().map(Uuid::to_string).collect(),
         number: matter.number,
         machine: matter.machine,
     })

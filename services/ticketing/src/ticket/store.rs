@@ -19,6 +19,7 @@ pub struct Matter {
     pub enterprise_name: String,
     pub building: Option<Uuid>,
     pub zone: Option<Uuid>,
+    pub parent: Option<Uuid>,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
     pub place: String,
@@ -43,6 +44,7 @@ pub struct Row {
     enterprise_name: String,
     building_id: Option<Uuid>,
     zone_id: Option<Uuid>,
+    parent_id: Option<Uuid>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     place: String,
@@ -73,7 +75,7 @@ pub struct Row {
 
 /// The columns of [`Row`], for statements built at run time.
 pub const COLUMNS: &str = "t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, \
-     t.building_id, t.zone_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
+     t.building_id, t.zone_id, t.parent_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
      t.result_text, t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached, \
      t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at";
 
@@ -114,6 +116,7 @@ impl Row {
             enterprise_name: self.enterprise_name,
             building: self.building_id,
             zone: self.zone_id,
+            parent: self.parent_id,
             latitude: self.latitude,
             longitude: self.longitude,
             place: self.place,
@@ -138,7 +141,7 @@ struct Whole {
 
 /// Everything of one request.
 const WHOLE: &str =
-    "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id, t.zone_id,
+    "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id, t.zone_id, t.parent_id,
                t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, t.result_text,
                t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached,
                t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at,
@@ -167,6 +170,18 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault
         .await?;
     there.ok_or_else(|| Refusal::not_found("ticket"))?;
     by_id(tx, id).await
+}
+
+/// How many parts of a request are not over.
+#[tracing::instrument(name = "db.ticket.parts_open", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn parts_open(tx: &mut TenantTx, parent: Uuid) -> sqlx::Result<i64> {
+    let over = [State::Archived, State::Refused, State::Withdrawn, State::Merged].map(|state| small(state as i32));
+    sqlx::query_scalar("select count(*) from ticket where tenant_id = $1 and parent_id = $2 and state <> all($3)")
+        .bind(tx.tenant())
+        .bind(parent)
+        .bind(over)
+        .fetch_one(tx.conn())
+        .await
 }
 
 /// Those of some requests that nobody else holds, locked until the transaction ends.
@@ -235,9 +250,9 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
         "with t as (insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
              building_id, latitude, longitude, place, contact_name, contact_phone, requester_id, result, result_text, score, return_count,
              redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
-             updated_at, machine, side, supervision, excluded, waits, zone_id)
+             updated_at, machine, side, supervision, excluded, waits, zone_id, parent_id)
            values ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, '', 0, 0, 0, false, $17, false, 0, '{}', '{}',
-             0, false, 1, $18, $18, $26, '{}', 0, false, '{}', $29)),
+             0, false, 1, $18, $18, $26, '{}', 0, false, '{}', $29, $30)),
          c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, fires_at, policy, facts)
            values ($1, $2, $19, $20, $18, $21, $22, $27, $23, $28))
          insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, text, facts, at)
@@ -272,6 +287,7 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
     .bind(clock.fires_at().map(|at| at.to_sqlx()))
     .bind(clock.facts())
     .bind(matter.zone)
+    .bind(matter.parent)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -287,8 +303,8 @@ pub async fn save(
     policy: &str,
 ) -> Result<(), Fault> {
     update(tx, matter, ticket, history).await?;
-    let parts: Vec<(Uuid, &Assignment)> =
-        ticket.assignments.iter().filter(|part| !before.assignments.contains(part)).map(|part| (matter.id, part)).collect();
+    let changed = ticket.assignments.iter().filter(|part| !before.assignments.contains(part));
+    let parts: Vec<Part<'_>> = changed.map(|part| (matter.id, ticket.submitted_at, part)).collect();
     save_parts(tx, &parts).await?;
     let clocks: Vec<(Uuid, &Clock)> =
         ticket.clocks.iter().filter(|clock| !before.clocks.contains(clock)).map(|clock| (matter.id, clock)).collect();
@@ -345,15 +361,19 @@ async fn update(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, history: &H
     Ok(())
 }
 
+/// A unit's part in a request, with when that was submitted.
+pub type Part<'a> = (Uuid, jiff::Timestamp, &'a Assignment);
+
 /// Units' parts of some requests, as they now are.
 #[tracing::instrument(name = "db.ticket.save_parts", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn save_parts(tx: &mut TenantTx, parts: &[(Uuid, &Assignment)]) -> sqlx::Result<()> {
+pub async fn save_parts(tx: &mut TenantTx, parts: &[Part<'_>]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for chunk in parts.chunks(5000) {
-        let mut insert = QueryBuilder::<Postgres>::new("insert into assignment (tenant_id, ticket_id, unit_id, kind, state, handler_id) ");
-        insert.push_values(chunk, |mut row, (ticket, part)| {
+        let mut insert =
+            QueryBuilder::<Postgres>::new("insert into assignment (tenant_id, ticket_id, unit_id, kind, state, handler_id, submitted_at) ");
+        insert.push_values(chunk, |mut row, (ticket, submitted_at, part)| {
             row.push_bind(tenant).push_bind(ticket).push_bind(part.unit).push_bind(small(part.kind as i32));
-            row.push_bind(small(part.state as i32)).push_bind(part.handler);
+            row.push_bind(small(part.state as i32)).push_bind(part.handler).push_bind(submitted_at.to_sqlx());
         });
         insert.push(
             " on conflict (tenant_id, ticket_id, unit_id) do update

@@ -68,7 +68,7 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
             let (unit, distance, how) = arrived(ticket, *position, *building, proof, who, book.machine.limits)?;
             arrival(ticket, (unit, distance, how), (*device_time, proof.taken_at), who, at, book.machine.limits)
         }
-        Command::ReportDone { result, waive_support } => report(ticket, *result, *waive_support, who),
+        Command::ReportDone { result, waive_support, parts_open } => report(ticket, *result, *waive_support, *parts_open, who),
         Command::SignOff => {
             lead_part(ticket, who)?;
             Ok(Change::SignedOff { clocks: vec![run(Name::C9), run(Name::C10)] })
@@ -230,10 +230,14 @@ fn arrival(
     Ok(Change::CheckedIn { unit, user: who.user, distance_m, clock_skewed, how, offline: offline.is_some(), arrived_at })
 }
 
-fn report(ticket: &Ticket, result: ticket::Result, waive: bool, who: &Who) -> Result<Change, Refusal> {
+fn report(ticket: &Ticket, result: ticket::Result, waive: bool, parts_open: i64, who: &Who) -> Result<Change, Refusal> {
     let unit = signed_part(ticket, who)?;
     if ticket.lead != Some(unit) {
         return Ok(Change::Reported { unit, user: who.user, result: 0, waived: Vec::new() });
+    }
+    if parts_open > 0 {
+        let (zh, en) = ("拆分出的诉求尚未办结", "parts that were split off are not over");
+        return Err(Refusal::state("PARTS_OPEN", zh, en).fact("open", parts_open.to_string()));
     }
     if ticket.side.hold.is_some() {
         return Err(Refusal::state("ON_HOLD", "已暂停计时，请先恢复", "it stands still: resume first"));

@@ -151,6 +151,8 @@ pub enum Command {
     ReportDone {
         result: ticket::Result,
         waive_support: bool,
+        /// Parts that were split off and are not over.
+        parts_open: i64,
     },
     SignOff,
     SendBack,

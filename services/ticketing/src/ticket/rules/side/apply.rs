@@ -32,6 +32,7 @@ impl Ticket {
                     self.side.followers.push(*requester);
                 }
             }
+            Aside::Split { children } => self.side.children.extend(children),
             Aside::Asked { ask } => self.side.asks.push(ask.clone()),
             Aside::Endorsed { number, by } => self.answered(*number, *by, ask::State::Endorsed),
             Aside::Declined { number, by } => self.answered(*number, *by, ask::State::Declined),

@@ -30,6 +30,7 @@ pub fn decide(ticket: &Ticket, command: &Beside, who: &Who, at: Timestamp, book:
         Beside::Appeal => Ok(Aside::Appealed { clocks: vec![run(Name::C1)] }),
         Beside::Merge { into } => Ok(Aside::Merged { into: *into }),
         Beside::Absorb { ticket: merged, requester } => absorb(ticket, *merged, *requester),
+        Beside::Split { children } => Ok(Aside::Split { children: children.clone() }),
         Beside::Ask(asked) => ask(ticket, asked, who, at, book),
         Beside::Decide { number, granted } => answer(ticket, *number, *granted, who, at, book),
         Beside::Consent { agreed } => {

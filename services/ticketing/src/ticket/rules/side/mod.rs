@@ -45,6 +45,8 @@ pub struct Side {
     pub appealed: bool,
     pub reopened: bool,
     pub merged_into: Option<Uuid>,
+    /// What was split off it.
+    pub children: Vec<Uuid>,
     /// Requesters of what was merged into this one: they are told like its own.
     pub followers: Vec<Uuid>,
     pub consultations: Vec<Consultation>,
@@ -246,6 +248,10 @@ pub enum Beside {
         ticket: Uuid,
         requester: Uuid,
     },
+    /// Parts become requests of their own.
+    Split {
+        children: Vec<Uuid>,
+    },
     Ask(Asked),
     Decide {
         number: i32,
@@ -303,6 +309,7 @@ impl Beside {
             Self::Appeal => "appeal",
             Self::Merge { .. } => "merge",
             Self::Absorb { .. } => "absorb",
+            Self::Split { .. } => "split",
             Self::Ask(_) => "ask",
             Self::Decide { .. } => "decide",
             Self::Consent { .. } => "consent",
@@ -355,6 +362,9 @@ pub enum Aside {
     Absorbed {
         ticket: Uuid,
         requester: Uuid,
+    },
+    Split {
+        children: Vec<Uuid>,
     },
     Asked {
         ask: Ask,

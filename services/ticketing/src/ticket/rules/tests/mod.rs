@@ -93,7 +93,7 @@ fn the_main_job_runs_from_submission_to_rating() {
     let check_in = Command::CheckIn { at: here, building: Some(here), device_time: Some(now), proof: Proof::default() };
     world.step(&mut ticket, &check_in, &market, now).expect("arrived");
     assert_eq!(refusal(world.step(&mut ticket, &check_in, &market, now)), "ALREADY_CHECKED_IN");
-    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support };
+    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done(false), &market, now)), "SUPPORT_OPEN");
     world.step(&mut ticket, &done(false), &fire, now).expect("support reported");
     world.step(&mut ticket, &done(false), &market, now).expect("reported");
@@ -121,7 +121,7 @@ fn a_verb_that_does_not_fit_names_the_state_and_what_does() {
     let refusal = world.step(&mut ticket, &Command::SignOff, &anyone(DISPATCHER), now).expect_err("refused");
     assert_eq!(refusal.reason(), "ILLEGAL_TRANSITION");
     assert_eq!(refusal.facts()["state"], "DISPATCHED");
-    assert_eq!(refusal.facts()["possible"], "merge, withdraw, sign, return, transfer, urge, supervise, instruct");
+    assert_eq!(refusal.facts()["possible"], "merge, split, withdraw, sign, return, transfer, urge, supervise, instruct");
 }
 
 #[test]

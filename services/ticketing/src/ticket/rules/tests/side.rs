@@ -138,7 +138,7 @@ fn a_pause_stops_the_promise_and_nothing_is_reported_meanwhile() {
     assert!(clock.paused() && clock.fires_at().is_none());
     let fire = Command::Fire { name: Name::C5, round: 1 };
     assert_eq!(refusal(world.step(&mut ticket, &fire, &Who::timer(), at("2026-03-10T09:00:00+08:00"))), "NOT_DUE");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done, &market, granted)), "ON_HOLD");
     assert_eq!(refusal(world.step(&mut ticket, &ask(Asked::Hold { reason: 1 }), &market, granted)), "ON_HOLD");
     // The third and the fourth closed while it stood still: two days more.
@@ -213,7 +213,7 @@ fn an_instruction_shortens_and_never_lengthens() {
 fn archived(world: &World, result: ticket::Result, outcome: Outcome) -> (Ticket, Timestamp) {
     let (mut ticket, now) = handling(world);
     let market = who(HANDLER, &[MARKET]);
-    world.step(&mut ticket, &Command::ReportDone { result, waive_support: true }, &market, now).expect("reported");
+    world.step(&mut ticket, &Command::ReportDone { result, waive_support: true, parts_open: 0 }, &market, now).expect("reported");
     world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
     let called = at("2026-03-03T10:00:00+08:00");
     world.step(&mut ticket, &Command::CallBack { outcome }, &anyone(CALLER), called).expect("called back");
@@ -234,7 +234,12 @@ fn a_request_is_brought_back_once_within_seventy_two_hours_of_its_first_close() 
     assert!(ticket.due_at().is_some());
     let now = ticket.updated_at;
     world
-        .step(&mut ticket, &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true }, &who(HANDLER, &[MARKET]), now)
+        .step(
+            &mut ticket,
+            &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 },
+            &who(HANDLER, &[MARKET]),
+            now,
+        )
         .expect("again");
     world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("again");
     world.step(&mut ticket, &Command::CallBack { outcome: Outcome::Satisfied }, &anyone(CALLER), now).expect("again");
@@ -318,7 +323,7 @@ fn a_consultation_calls_units_hears_them_and_binds_them() {
     let consultation = ticket.side.consultations.last().expect("kept");
     let absent: Vec<bool> = consultation.called.iter().map(|called| called.absent).collect();
     assert_eq!((ticket.state, absent.as_slice()), (State::Handling, &[false, true][..]));
-    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support };
+    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0 };
     let bound = who(Uuid::from_u128(9), &[power]);
     let finish = Command::Beside(Beside::FinishTask { number: 1 });
     assert_eq!(refusal(world.step(&mut ticket, &finish, &fire, meets_at)), "NO_SUCH_TASK");
@@ -338,7 +343,7 @@ fn the_lead_units_own_tasks_come_before_its_report() {
     world.step(&mut ticket, &Command::Beside(consult), &market, now).expect("called");
     let decisions = vec![Decision { unit: MARKET, text: "出具意见".into(), due_at: meets_at }];
     world.step(&mut ticket, &Command::Beside(Beside::Conclude { minutes: "纪要".into(), decisions }), &market, now).expect("concluded");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done, &market, now)), "TASKS_OPEN");
     let late = Command::Fire { name: Name::Task, round: 1 };
     world.step(&mut ticket, &late, &Who::timer(), meets_at).expect("ran out");
@@ -357,7 +362,7 @@ fn a_request_redone_twice_is_supervised() {
         let market = who(HANDLER, &[MARKET]);
         world.step(&mut ticket, &Command::Sign, &market, now).expect("signed");
         world
-            .step(&mut ticket, &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true }, &market, now)
+            .step(&mut ticket, &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 }, &market, now)
             .expect("reported");
         world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
         world.step(&mut ticket, &Command::CallBack { outcome: Outcome::Unsolved }, &anyone(CALLER), now).expect("called back");
@@ -477,4 +482,15 @@ fn an_arrival_is_proved_by_place_by_code_or_stated_and_may_be_told_later() {
     let off = later + SignedDuration::from_mins(20);
     let change = world.step(&mut ticket, &check_in(with(None, "地下室无信号", Some(taken)), off), &fire, later).expect("arrived");
     assert!(matches!(&change, Change::CheckedIn { how, offline: true, clock_skewed: true, arrived_at: None, .. } if how == "STATED"));
+}
+
+#[test]
+fn the_whole_is_reported_done_when_its_parts_are_over() {
+    let world = World::new();
+    let (mut ticket, now) = handling(&world);
+    let split = Command::Beside(Beside::Split { children: vec![Uuid::from_u128(60)] });
+    world.step(&mut ticket, &split, &anyone(DISPATCHER), now).expect("split");
+    let done = |parts_open| Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open };
+    assert_eq!(refusal(world.step(&mut ticket, &done(1), &who(HANDLER, &[MARKET]), now)), "PARTS_OPEN");
+    world.step(&mut ticket, &done(0), &who(HANDLER, &[MARKET]), now).expect("reported");
 }

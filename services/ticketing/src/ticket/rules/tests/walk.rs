@@ -25,6 +25,7 @@ fn command() -> impl Strategy<Value = (Command, Who, i64)> {
         any::<[bool; 2]>().prop_map(|[waive_support, partly]| Command::ReportDone {
             result: if partly { ticket::Result::Partly } else { ticket::Result::Resolved },
             waive_support,
+            parts_open: 0,
         }),
         Just(Command::SignOff),
         Just(Command::SendBack),
@@ -64,6 +65,7 @@ fn beside(unit: impl Strategy<Value = Uuid> + Clone + 'static) -> impl Strategy<
     prop_oneof![
         Just(Beside::Answer),
         Just(Beside::Appeal),
+        Just(Beside::Split { children: vec![Uuid::from_u128(96)] }),
         Just(Beside::Merge { into: Uuid::from_u128(99) }),
         Just(Beside::Absorb { ticket: Uuid::from_u128(98), requester: Uuid::from_u128(97) }),
         asked.clone().prop_map(Beside::Ask),
