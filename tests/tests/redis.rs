@@ -121,7 +121,10 @@ async fn a_sentinel_hands_over_to_another_master() {
     );
     let sentinel = Server::start(free_port(), &watch, true);
     let watcher = sentinel.client("").await;
-    let url = format!("redis+sentinel://:{IN_URL}@127.0.0.1:1,127.0.0.1:{}/park", sentinel.port);
+    // The first Sentinel is dark: it takes connections and says nothing.
+    let dark = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dark_port = dark.local_addr().expect("an address").port();
+    let url = format!("redis+sentinel://:{IN_URL}@127.0.0.1:{dark_port},127.0.0.1:{}/park", sentinel.port);
     let redis = Redis::connect(Some(&url)).expect("a URL");
     let bells = two_bells(&url);
     everything_works(&redis, &bells).await;

@@ -194,7 +194,7 @@ async fn a_district_publishes_its_own_machine_promises_and_calendar() {
     assert!(published["applied_at"].is_null(), "{published}");
     let path = format!("/v1/tickets/{}", old["id"].as_str().unwrap_or_default());
     let mut moved = Value::Null;
-    for _ in 0..150 {
+    for _ in 0..300 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         if !sysadmin.get("/v1/settings?kind=CALENDAR").await.ok()["settings"][0]["applied_at"].is_null() {
             moved = enterprise.get(&path).await.ok();
@@ -222,11 +222,12 @@ async fn a_bad_rating_by_invitation_is_put_right_and_followed_up() {
     let [enterprise, dispatcher, liaison, handler, lead, callback, rating] =
         people(["enterprise", "dispatcher", "liaison", "handler", "lead", "callback", "rating"]).await;
     let ticket = handling(&enterprise, &dispatcher, &liaison).await;
-    assert_eq!(verb(&handler, &ticket, "inviteRating", json!({})).await.reason(), "NOT_TO_BE_RATED");
+    assert_eq!(verb(&callback, &ticket, "inviteRating", json!({})).await.reason(), "NOT_TO_BE_RATED");
     verb(&handler, &ticket, "reportDone", json!({ "result": "RESOLVED", "text": "已修复" })).await.ok();
     verb(&lead, &ticket, "signOff", json!({})).await.ok();
-    let void = verb(&handler, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
-    let token = verb(&handler, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
+    assert_eq!(verb(&handler, &ticket, "inviteRating", json!({})).await.status, 403, "nobody invites themselves to rate their own work");
+    let void = verb(&callback, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
+    let token = verb(&callback, &ticket, "inviteRating", json!({})).await.ok()["token"].clone();
     // Whoever holds the invitation needs no account.
     let anybody = world().nobody(DISTRICTS[0]);
     let rate = async |token: &Value, tags: Value| {

@@ -19,6 +19,8 @@ const ROWS: &str = "
   insert into ticketing.clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, stopped_at, policy)
   select tenant_id, id, name, round, '2026-03-02 01:00:00Z', '2026-03-09 10:00:00Z', false, case when name = 'C5' then null else now() end, ''
   from ticketing.ticket, (values ('C5', 1), ('C7', 1), ('C7', 2)) c (name, round) where state = 5;
+  insert into ticketing.assignment (tenant_id, ticket_id, unit_id, kind, state)
+  select tenant_id, id, gen_random_uuid(), 1, 3 from ticketing.ticket;
   insert into ticketing.check_in (tenant_id, ticket_id, user_id, unit_id, latitude, longitude, clock_skewed, at, visit)
   select tenant_id, id, '00000000-0000-0000-0000-0000000000aa', gen_random_uuid(), 0, 0, false, now(), 2 from ticketing.ticket where state = 5";
 
@@ -53,6 +55,8 @@ async fn rows_of_every_district_are_carried_over() {
             && clocks.iter().all(|clock| clock.starts_with(r#"{"work_days" : 5}"#) || clock.starts_with(r#"{"work_days": 5}"#)),
         "{clocks:?}"
     );
+    let parts = ask(&mut connection, "select to_char(submitted_at, 'YYYY-MM-DD') from ticketing.assignment").await;
+    assert_eq!(parts, ["2026-03-02"; 4]);
     let open = ask(&mut connection, "select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'ticketing' and relrowsecurity and not relforcerowsecurity").await;
     assert!(open.is_empty(), "left open: {open:?}");
 }

@@ -91,12 +91,11 @@ async fn apply(admin: &mut PgConnection, schema: &str, name: &str, text: &str) -
     run(&mut tx, &format!("set local search_path = {schema}, public")).await?;
     let statements = statements(text);
     // The owner of a table sees no rows of it either while its protection is forced: a change of rows would change none, silently.
-    let opened = if statements.iter().any(|statement| changes_rows(statement)) { open(&mut tx, schema).await? } else { Vec::new() };
+    if statements.iter().any(|statement| changes_rows(statement)) {
+        open(&mut tx, schema).await?;
+    }
     for statement in &statements {
         run(&mut tx, statement).await.map_err(|error| format!("{schema}/{name}: {error}\nin: {statement}"))?;
-    }
-    for table in opened {
-        run(&mut tx, &format!("alter table if exists {schema}.{table} force row level security")).await?;
     }
     protect(&mut tx, schema).await?;
     run(&mut tx, "reset role").await?;
@@ -114,8 +113,8 @@ fn changes_rows(statement: &str) -> bool {
     matches!(first.as_str(), "update" | "insert" | "delete" | "with")
 }
 
-/// Lets the owner see the rows of the schema's tables until the end of the transaction; which tables.
-async fn open(tx: &mut PgConnection, schema: &str) -> Result<Vec<String>, Failure> {
+/// Lets the owner see the rows of the schema's tables, until they are protected again.
+async fn open(tx: &mut PgConnection, schema: &str) -> Result<(), Failure> {
     let tables: Vec<(String,)> = sqlx::query_as(
         "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition and c.relforcerowsecurity order by c.relname",
@@ -126,16 +125,16 @@ async fn open(tx: &mut PgConnection, schema: &str) -> Result<Vec<String>, Failur
     for (table,) in &tables {
         run(tx, &format!("alter table {schema}.{table} no force row level security")).await?;
     }
-    Ok(tables.into_iter().map(|(table,)| table).collect())
+    Ok(())
 }
 
 /// Protects every table of the schema: forced row-level security, one permissive policy, and exactly the grants that its comment allows.
 /// Partitions are reached through their parent only.
 async fn protect(admin: &mut PgConnection, schema: &str) -> Result<(), Failure> {
-    let tables: Vec<(String, Option<String>, bool, bool, bool)> = sqlx::query_as(
+    let tables: Vec<(String, Option<String>, bool, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, obj_description(c.oid, 'pg_class'),
                 exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped),
-                c.relrowsecurity, exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polname = 'sweep')
+                c.relrowsecurity, c.relforcerowsecurity, exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polname = 'sweep')
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
            and c.relname <> 'schema_migration'",
@@ -143,7 +142,7 @@ async fn protect(admin: &mut PgConnection, schema: &str) -> Result<(), Failure> 
     .bind(schema)
     .fetch_all(&mut *admin)
     .await?;
-    for (table, comment, has_tenant, guarded, swept) in tables {
+    for (table, comment, has_tenant, guarded, forced, swept) in tables {
         let comment = comment.ok_or_else(|| format!("{schema}.{table} has no comment"))?;
         if !has_tenant {
             if !comment.contains("beyond tenants") {
@@ -154,6 +153,8 @@ async fn protect(admin: &mut PgConnection, schema: &str) -> Result<(), Failure> 
         }
         if !guarded {
             guard(admin, schema, &table, comment.contains("append-only")).await?;
+        } else if !forced {
+            run(admin, &format!("alter table {schema}.{table} force row level security")).await?;
         }
         if let Some((_, columns)) = comment.split_once("swept: ") {
             let login = format!("dt_{schema}_sweep");

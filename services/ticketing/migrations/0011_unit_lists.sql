@@ -6,3 +6,4 @@ comment on column assignment.submitted_at is 'Of the request, which never change
 create index assignment_newest on assignment (tenant_id, unit_id, submitted_at desc, ticket_id desc);
 create index assignment_open on assignment (tenant_id, unit_id, submitted_at desc, ticket_id desc) where state <> 5;
 drop index assignment_unit;
+create index ticket_requester on ticket (tenant_id, requester_id, submitted_at desc, id desc);

@@ -71,6 +71,8 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         }
         tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         let settings = Settings::new(parts.db.clone())?;
+        tokio::spawn(setting::apply::follow_calendars(parts.db.clone(), parts.clock.clone(), settings.clone()));
+        tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
         routes_with(parts, settings)
     })

@@ -26,6 +26,8 @@ pub struct Rung {
 }
 
 const CHANNEL: &str = "drumtower:bell";
+/// After so much silence the bell is hung up anew.
+const SILENT: Duration = Duration::from_secs(30);
 
 impl Bell {
     /// A bell over Redis; listens for as long as the process lives.
@@ -71,7 +73,8 @@ impl Bell {
         let mut subscription = inner.link.subscription().await?;
         subscription.subscribe(CHANNEL).await?;
         let mut messages = subscription.on_message();
-        while let Some(message) = messages.next().await {
+        // A connection whose other end is gone without a word is silent too: after some silence another is made.
+        while let Ok(Some(message)) = tokio::time::timeout(SILENT, messages.next()).await {
             let text: String = message.get_payload()?;
             if let Some((topic, tenant)) = text.split_once(' ')
                 && let Ok(tenant) = tenant.parse()

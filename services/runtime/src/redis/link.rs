@@ -22,7 +22,9 @@ use super::address::Address;
 const ANSWERS_WITHIN: Duration = Duration::from_millis(100);
 const CONNECTS_WITHIN: Duration = Duration::from_millis(200);
 /// Asking the Sentinels, or a Cluster for its slots, takes some connections one after the other.
-const FINDS_WITHIN: Duration = Duration::from_secs(1);
+const FINDS_WITHIN: Duration = Duration::from_secs(3);
+/// Who asks does not wait that long for it; the attempt goes on.
+const WAITS: Duration = Duration::from_millis(300);
 
 /// The way to Redis.
 pub(super) struct Link {
@@ -44,6 +46,10 @@ impl Question<'_> {
             Self::Script(script) => script.invoke_async(&mut connection).await,
         }
     }
+}
+
+fn late() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
 /// Whether a new connection may do better. Who waited in vain once does not wait again.
@@ -83,7 +89,11 @@ impl Link {
     /// A connection whose failure is not that of the question is not used again.
     async fn ask_once(&self, question: Question<'_>) -> RedisResult<Value> {
         let (number, opening) = self.opening();
-        let answer = match opening.await {
+        let opened = match tokio::time::timeout(WAITS, opening).await {
+            Ok(opened) => opened,
+            Err(_) => return Err(late()),
+        };
+        let answer = match opened {
             Ok(connection) => question.put(connection).await,
             Err(error) => Err(error),
         };
@@ -96,6 +106,10 @@ impl Link {
 
     /// A connection that hears what is published.
     pub async fn subscription(&self) -> RedisResult<PubSub> {
+        tokio::time::timeout(FINDS_WITHIN, self.subscribe()).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn subscribe(&self) -> RedisResult<PubSub> {
         match &*self.way {
             Way::One(client) => client.get_async_pubsub().await,
             Way::Watched(client) => {
@@ -122,7 +136,9 @@ impl Link {
         let number = slot.number;
         let opening = slot.opening.get_or_insert_with(|| {
             let way = Arc::clone(&self.way);
-            async move { way.open().await }.boxed().shared()
+            // A task of its own: it goes on when those who asked for it have gone.
+            let opening = tokio::spawn(async move { way.open().await });
+            opening.map(|opened| opened.unwrap_or_else(|_| Err(late()))).boxed().shared()
         });
         (number, opening.clone())
     }
@@ -169,7 +185,7 @@ impl Way {
                 Self::Cluster { client, .. } => Connection::Cluster(client.get_async_connection().await?),
             })
         });
-        opened.await.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        opened.await.unwrap_or_else(|_| Err(late()))
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn save(tx: &mut TenantTx, clocks: &[(Uuid, &Clock)], policy: &str) ->
         });
         insert.push(
             " on conflict (tenant_id, ticket_id, name, round) do update
-              set due_at = excluded.due_at, provisional = excluded.provisional, stopped_at = excluded.stopped_at,
+              set unit_id = excluded.unit_id, due_at = excluded.due_at, provisional = excluded.provisional, stopped_at = excluded.stopped_at,
                 breached_at = excluded.breached_at, fires_at = excluded.fires_at, facts = excluded.facts
               where c.facts <> excluded.facts",
         );

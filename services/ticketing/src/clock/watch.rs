@@ -7,8 +7,7 @@ use drumtower_runtime::{Call, Clock as Time, Db, Fault};
 
 use super::{rules::Name, store};
 use crate::{
-    figure::backfill,
-    setting::{Settings, apply},
+    setting::Settings,
     ticket::{by_itself, rules::Command, some_by_themselves},
 };
 
@@ -32,17 +31,6 @@ pub async fn watch(db: Db, time: Time, settings: Settings) {
                 }
             }
             Err(error) => tracing::warn!(?error, "the watch found no database"),
-        }
-        for tenant in backfill::districts(&db, &time).await.unwrap_or_default() {
-            if let Err(error) = backfill::backfill(&db, &time, tenant).await {
-                tracing::warn!(tenant, ?error, "facts are kept later");
-            }
-        }
-        // A failure is met again a second later.
-        for tenant in apply::districts(&db, &time).await.unwrap_or_default() {
-            if let Err(error) = apply::apply(&db, &time, &settings, tenant).await {
-                tracing::warn!(tenant, ?error, "clocks follow the new calendar later");
-            }
         }
     }
 }

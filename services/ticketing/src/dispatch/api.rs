@@ -190,7 +190,7 @@ fn tried(rules: &Rules, past: &[Row]) -> TryDispatchRulesResponse {
                 if outcome.differences.len() < MOST_DIFFERENCES {
                     outcome.differences.push(Difference {
                         ticket_id: row.id.to_string(),
-                        title: row.title.clone(),
+                        number: row.number.clone(),
                         led_unit_id: row.lead_unit_id.map(|unit| unit.to_string()).unwrap_or_default(),
                         named_unit_id: rule.lead_unit_id.to_string(),
                         rule: rule.name.clone(),

@@ -15,8 +15,21 @@ use crate::ticket::{
 /// Requests looked at before the next are asked for.
 const PAGE: i64 = 200;
 
+/// Runs until the process ends, beside the watch: no clock waits for it.
+pub async fn keep_facts(db: Db, time: Time) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for tenant in districts(&db, &time).await.unwrap_or_default() {
+            if let Err(error) = backfill(&db, &time, tenant).await {
+                tracing::warn!(tenant, ?error, "facts are kept later");
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+        }
+    }
+}
+
 /// Districts with requests whose facts are not kept yet.
-pub async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
+async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
     let found = db
         .sweep(
             "select tenant_id, count(*) from ticket where not counted and submitted_at <= $1 group by tenant_id order by tenant_id",
@@ -27,7 +40,7 @@ pub async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
 }
 
 /// Keeps the facts of a district's requests.
-pub async fn backfill(db: &Db, time: &Time, tenant: i32) -> Result<(), Fault> {
+async fn backfill(db: &Db, time: &Time, tenant: i32) -> Result<(), Fault> {
     let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(30));
     loop {
         let page = store::uncounted(&mut db.read(&call()).await?, PAGE).await?;

@@ -16,6 +16,16 @@ pub type Published = (String, String, i32, Counted);
 /// Freezes a month: once, whole or not at all.
 #[tracing::instrument(name = "db.report.publish", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn publish(tx: &mut TenantTx, month: &str, period: Period, by: &str) -> Result<(), Fault> {
+    // All questions see the same moment: the rows are those that are counted.
+    sqlx::raw_sql("set transaction isolation level repeatable read").execute(tx.conn()).await?;
+    let unread: bool = sqlx::query_scalar("select exists (select 1 from ticket where tenant_id = $1 and not counted)")
+        .bind(tx.tenant())
+        .fetch_one(tx.conn())
+        .await?;
+    if unread {
+        let (zh, en) = ("历史办件的事实仍在整理，请稍后发布", "past requests are still being read: publish a little later");
+        return Err(Refusal::state("FACTS_INCOMPLETE", zh, en).into());
+    }
     let now = tx.now().to_sqlx();
     let new =
         sqlx::query("insert into report (tenant_id, month, published_at, published_by) values ($1, $2, $3, $4) on conflict do nothing")

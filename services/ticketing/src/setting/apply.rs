@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use drumtower_runtime::{Call, Clock as Time, Db, Fault, log::NewEvent};
+use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::{Settings, store};
+use super::{FRESH, Settings, store};
 use crate::{
     clock,
     ticket::{self, rules::Command},
@@ -15,24 +16,45 @@ use crate::{
 /// Requests looked at before the next page is asked for.
 const PAGE: i64 = 200;
 
+/// After a failure, how long until it is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Runs until the process ends, beside the watch: no clock waits for it.
+pub async fn follow_calendars(db: Db, time: Time, settings: Settings) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for tenant in districts(&db, &time).await.unwrap_or_default() {
+            if let Err(error) = apply(&db, &time, &settings, tenant).await {
+                tracing::warn!(tenant, ?error, "clocks follow the new calendar later");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Only a calendar that every process knows by now: a clock that one of them still started by the old one would be missed.
+fn known_everywhere(time: &Time) -> jiff::Timestamp {
+    time.now() - SignedDuration::try_from(2 * FRESH).unwrap_or(SignedDuration::from_secs(6))
+}
+
 /// Districts whose clocks have to follow a new calendar.
-pub async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
+async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
     let found = db
         .sweep(
             "select tenant_id, count(*) from setting where kind = 3 and applied_at is null and published_at <= $1
              group by tenant_id order by tenant_id",
-            time.now(),
+            known_everywhere(time),
         )
         .await?;
     Ok(found.into_iter().map(|(tenant, _)| tenant).collect())
 }
 
 /// Moves a district's clocks.
-pub async fn apply(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Result<(), Fault> {
+async fn apply(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Result<(), Fault> {
     let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(30));
-    let Some(number) = store::to_apply(&mut db.read(&call()).await?).await? else { return Ok(()) };
+    let Some(number) = store::to_apply(&mut db.read(&call()).await?, known_everywhere(time)).await? else { return Ok(()) };
     settings.changed(tenant).await;
-    let (mut after, mut seen, mut moved) = (Uuid::nil(), 0u64, 0u64);
+    let (mut after, mut seen, mut moved, mut failed) = (Uuid::nil(), 0u64, 0u64, 0u64);
     loop {
         let page = clock::store::running_after(&mut db.read(&call()).await?, after, PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -42,9 +64,16 @@ pub async fn apply(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Re
             match ticket::by_itself(db, settings, &call(), id, Command::Reckon).await {
                 Ok(()) => moved += 1,
                 Err(Fault::Refused(refusal)) if refusal.reason() == "NOT_DUE" => {}
-                Err(fault) => return Err(fault),
+                // The others follow all the same; the job is not done before this one does.
+                Err(error) => {
+                    failed += 1;
+                    tracing::warn!(tenant, ticket = %id, ?error, "its clocks do not follow the new calendar");
+                }
             }
         }
+    }
+    if failed > 0 {
+        return Err(Fault::broken(format!("{failed} requests do not follow the new calendar")));
     }
     let mut tx = db.write(&call()).await?;
     if store::applied(&mut tx, number).await? {

@@ -13,7 +13,7 @@ use moka::future::Cache;
 pub use rules::Setting;
 
 /// How long a process may go on with what it knows after another one published something.
-const FRESH: Duration = Duration::from_secs(3);
+pub const FRESH: Duration = Duration::from_secs(3);
 
 /// The districts' settings, kept for a moment.
 #[derive(Debug, Clone)]

@@ -76,10 +76,11 @@ pub async fn versions(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Vec<Row>> {
 
 /// The newest calendar whose clocks have not all been moved.
 #[tracing::instrument(name = "db.setting.to_apply", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn to_apply(tx: &mut TenantTx) -> sqlx::Result<Option<i32>> {
-    sqlx::query_scalar("select max(number) from setting where tenant_id = $1 and kind = $2 and applied_at is null")
+pub async fn to_apply(tx: &mut TenantTx, known: jiff::Timestamp) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar("select max(number) from setting where tenant_id = $1 and kind = $2 and applied_at is null and published_at <= $3")
         .bind(tx.tenant())
         .bind(Kind::Calendar as i16)
+        .bind(known.to_sqlx())
         .fetch_one(tx.conn())
         .await
 }

@@ -298,7 +298,7 @@ fn unit_of(change: &Change, ticket: &Ticket) -> Option<Uuid> {
         Change::Signed { unit, .. }
         | Change::Returned { unit, .. }
         | Change::Transferred { unit, .. }
-        | Change::Contacted { unit }
+        | Change::Contacted { unit, .. }
         | Change::SetOut { unit, .. }
         | Change::CheckedIn { unit, .. }
         | Change::Reported { unit, .. } => Some(*unit),

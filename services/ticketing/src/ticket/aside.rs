@@ -160,7 +160,8 @@ impl Tickets {
         }
         let actor = call.actor_name();
         let said = Said { by: &actor, text: &ask.text };
-        let absorb = Command::Beside(Beside::Absorb { ticket: from, requester: merged.1.requester });
+        let absorb =
+            Command::Beside(Beside::Absorb { ticket: from, requester: merged.1.requester, followers: merged.1.side.followers.clone() });
         change(&mut tx, &call, &setting, &who, target, absorb, said).await?;
         let merge = Command::Beside(Beside::Merge { into });
         let (matter, ticket) = change(&mut tx, &call, &setting, &who, merged, merge, said).await?;

@@ -12,9 +12,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Said, Tickets, Wanted, change, wanted},
+    api::{Said, Tickets, Wanted, change, wanted, who},
     query,
-    rules::{Beside, Command, State, Who},
+    rules::{self, Beside, Command, State, Who},
     store,
 };
 use crate::clock::rules::Name;
@@ -37,7 +37,9 @@ impl Tickets {
         let id = needed_id("ticket_id", &ask.ticket_id)?;
         let mut tx = self.db.write(&call).await?;
         let (_, ticket) = store::lock(&mut tx, id).await?;
-        query::reaches(&call.reach("rating.invite"), &ticket)?;
+        let reach = call.reach("rating.invite");
+        query::reaches(&reach, &ticket)?;
+        rules::independent(&ticket, &who(&call, &reach)?)?;
         let open = ticket.running(Name::C10).filter(|clock| clock.breached_at.is_none() && ticket.score == 0);
         let Some(open) = open.filter(|_| matches!(ticket.state, State::Callback | State::Archived)) else {
             let (zh, en) = ("当前不能评价", "is not to be rated now");
@@ -55,8 +57,10 @@ impl Tickets {
         let (call, ask) = Call::take(request)?;
         let setting = self.settings.of(&call).await?;
         let mut tx = self.db.write(&call).await?;
-        let id = redeem(&mut tx, &hash(&ask.token)).await?;
+        // The request is locked first, as by whoever makes an invitation: neither waits for the other for ever.
+        let id = invited(&mut tx, &hash(&ask.token)).await?;
         let found = store::lock(&mut tx, id).await?;
+        use_up(&mut tx, &hash(&ask.token)).await?;
         let command = Command::Rate { score: ask.score, tags: ask.tags };
         let said = Said { by: NOBODY, text: &ask.text };
         let (matter, _) = change(&mut tx, &call, &setting, &Who::timer(), found, command, said).await?;
@@ -83,33 +87,39 @@ async fn keep(tx: &mut TenantTx, ticket: Uuid, hash: &[u8], expires_at: Timestam
     Ok(())
 }
 
-/// The request of an invitation, which is used up. Two at once: the second waits and finds it used.
-#[tracing::instrument(name = "db.rating.redeem", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn redeem(tx: &mut TenantTx, hash: &[u8]) -> Result<Uuid, Fault> {
+/// The request of an invitation.
+#[tracing::instrument(name = "db.rating.invited", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn invited(tx: &mut TenantTx, hash: &[u8]) -> Result<Uuid, Fault> {
     let now = tx.now().to_sqlx();
-    let found: Option<(Uuid, bool, bool)> = sqlx::query_as(
-        "select ticket_id, used_at is not null, expires_at <= $3 from rating_invitation where tenant_id = $1 and hash = $2 for update",
-    )
-    .bind(tx.tenant())
-    .bind(hash)
-    .bind(now)
-    .fetch_optional(tx.conn())
-    .await?;
-    let (ticket, used, expired) =
-        found.ok_or_else(|| Refusal::invalid("token", "UNKNOWN_INVITATION", "评价邀请无效", "is no invitation"))?;
-    if used {
-        return Err(Refusal::state("INVITATION_USED", "该评价邀请已使用", "this invitation was used").into());
-    }
+    let found: Option<(Uuid, bool)> =
+        sqlx::query_as("select ticket_id, expires_at <= $3 from rating_invitation where tenant_id = $1 and hash = $2")
+            .bind(tx.tenant())
+            .bind(hash)
+            .bind(now)
+            .fetch_optional(tx.conn())
+            .await?;
+    let unknown = || Refusal::invalid("token", "UNKNOWN_INVITATION", "评价邀请无效", "is no invitation");
+    let (ticket, expired) = found.ok_or_else(unknown)?;
     if expired {
         return Err(Refusal::state("INVITATION_EXPIRED", "评价已截止", "this invitation has run out").into());
     }
-    sqlx::query("update rating_invitation set used_at = $3 where tenant_id = $1 and hash = $2")
+    Ok(ticket)
+}
+
+/// An invitation is good once. Two at once: the second waits and finds it used.
+#[tracing::instrument(name = "db.rating.use_up", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn use_up(tx: &mut TenantTx, hash: &[u8]) -> Result<(), Fault> {
+    let now = tx.now().to_sqlx();
+    let used = sqlx::query("update rating_invitation set used_at = $3 where tenant_id = $1 and hash = $2 and used_at is null")
         .bind(tx.tenant())
         .bind(hash)
         .bind(now)
         .execute(tx.conn())
         .await?;
-    Ok(ticket)
+    if used.rows_affected() == 0 {
+        return Err(Refusal::state("INVITATION_USED", "该评价邀请已使用", "this invitation was used").into());
+    }
+    Ok(())
 }
 
 #[tonic::async_trait]

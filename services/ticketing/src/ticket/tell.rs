@@ -128,8 +128,12 @@ fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
     let number = &matter.number;
     let role =
         |role: &str, unit: Option<Uuid>, zh: &str, en: &str| to_role(role, unit, kind, format!("{number} {zh}"), format!("{number}: {en}"));
-    let requester =
-        |zh: &str, en: &str| to_person(ticket.requester, kind, format!("您的诉求 {number} {zh}"), format!("Your request {number} {en}"));
+    // Those whose request was merged into this one hear what its own requester hears.
+    let requesters = |zh: &str, en: &str| {
+        let all = std::iter::once(&ticket.requester).chain(&ticket.side.followers);
+        all.map(|person| to_person(*person, kind, format!("您的诉求 {number} {zh}"), format!("Your request {number} {en}")))
+            .collect::<Vec<_>>()
+    };
     match change {
         Change::Dispatched { lead, support, .. } => {
             std::iter::once(role("LIAISON", Some(*lead), "已派单（主办），请签收", "dispatched to you as lead; sign"))
@@ -138,13 +142,12 @@ fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
                 )
                 .collect()
         }
-        Change::Accepted { .. } => vec![requester("已受理", "was accepted")],
-        Change::Refused { .. } => vec![requester("不予受理，请查看说明", "was refused; see why")],
+        Change::Accepted { .. } => requesters("已受理", "was accepted"),
+        Change::Refused { .. } => requesters("不予受理，请查看说明", "was refused; see why"),
         Change::Signed { unit, .. } if ticket.lead == Some(*unit) => {
-            vec![
-                role("HANDLER", Some(*unit), "已签收，请办理", "signed; handle it"),
-                requester("已由承办单位签收", "was signed by the lead unit"),
-            ]
+            let mut told = requesters("已由承办单位签收", "was signed by the lead unit");
+            told.push(role("HANDLER", Some(*unit), "已签收，请办理", "signed; handle it"));
+            told
         }
         Change::Returned { .. } => vec![role("DISPATCHER", None, "被退单，请重新派单", "returned; dispatch again")],
         Change::Transferred { handler, .. } => {
@@ -154,7 +157,9 @@ fn notices(matter: &Matter, ticket: &Ticket, change: &Change) -> Vec<Notify> {
             vec![role("UNIT_LEAD", Some(*unit), "已办结，请审核签发", "reported done; sign off")]
         }
         Change::SignedOff { .. } => {
-            vec![role("CALLBACK_AGENT", None, "待回访", "to be called back"), requester("已办结，请评价", "was resolved; please rate it")]
+            let mut told = requesters("已办结，请评价", "was resolved; please rate it");
+            told.push(role("CALLBACK_AGENT", None, "待回访", "to be called back"));
+            told
         }
         Change::SentBack => part_holders(ticket, |unit| role("HANDLER", Some(unit), "被退回，请继续办理", "sent back; go on")),
         Change::Redone { .. } => part_holders(ticket, |unit| role("LIAISON", Some(unit), "须重办，请签收", "to be done again; sign")),

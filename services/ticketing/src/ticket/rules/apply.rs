@@ -60,7 +60,10 @@ impl Ticket {
                 self.end(State::Refused, at);
             }
             Change::Dispatched { lead, support, arbitrated, clocks } => self.dispatched(*lead, support, *arbitrated, clocks, at),
-            Change::Signed { unit, clocks } => self.signed(*unit, clocks, at),
+            Change::Signed { unit, clocks, user } => {
+                self.handled_by_some(*user);
+                self.signed(*unit, clocks, at);
+            }
             Change::Returned { clocks, .. } => {
                 self.close_parts();
                 self.lead = None;
@@ -74,8 +77,12 @@ impl Ticket {
                     part.handler = Some(*handler);
                 }
             }
-            Change::Contacted { .. } => self.stop(&[Name::C4], at),
-            Change::SetOut { clocks, .. } => {
+            Change::Contacted { unit, user } => {
+                self.handled_by_some(*user);
+                self.stop_of(Name::C4, *unit, at);
+            }
+            Change::SetOut { clocks, user, .. } => {
+                self.handled_by_some(*user);
                 self.stop(&[Name::C7], at);
                 self.start(clocks);
                 self.side.checked_in.clear();
@@ -84,8 +91,11 @@ impl Ticket {
             }
             Change::CheckedIn { unit, user, arrived_at, .. } => self.checked_in(*unit, *user, arrived_at.unwrap_or(at)),
             Change::Reported { unit, user, result, waived } => self.reported(*unit, *user, *result, waived, at),
-            Change::SignedOff { clocks } => {
-                self.stop(&[Name::C4, Name::C5, Name::C7, Name::C11, Name::Task], at);
+            Change::SignedOff { clocks, user } => {
+                self.handled_by_some(*user);
+                self.unreached.clear();
+                self.stop(&[Name::C4, Name::C5, Name::C7, Name::Task], at);
+                self.settle_ladder(at);
                 self.start(clocks);
                 self.lapse();
                 self.last_callback = None;
@@ -98,10 +108,9 @@ impl Ticket {
             Change::CalledBack { outcome, half_day, archived } => {
                 self.last_callback = Outcome::try_from(*outcome).ok();
                 self.unreached.extend(half_day.clone());
-                if self.last_callback != Some(Outcome::Unreached) || *archived {
-                    self.stop(&[Name::C9], at);
-                }
+                // A bad callback is not the end of it: its clock runs on until the work is done again, or the request is archived.
                 if *archived {
+                    self.stop(&[Name::C9], at);
                     self.end(State::Archived, at);
                 }
             }
@@ -200,6 +209,20 @@ impl Ticket {
         self.state = State::Review;
     }
 
+    fn handled_by_some(&mut self, user: Option<Uuid>) {
+        if let Some(user) = user {
+            self.handled(user);
+        }
+    }
+
+    /// The ladder stands as long as a promise that it climbs for is broken and still to be kept.
+    pub(super) fn settle_ladder(&mut self, at: Timestamp) {
+        let broken = |name| self.running(name).is_some_and(|clock: &Clock| clock.breached_at.is_some());
+        if ![Name::C5, Name::B1, Name::B4].into_iter().any(broken) {
+            self.stop(&[Name::C11], at);
+        }
+    }
+
     pub(super) fn handled(&mut self, user: Uuid) {
         if !self.handled_by.contains(&user) {
             self.handled_by.push(user);
@@ -230,9 +253,14 @@ impl Ticket {
             consultation.concluded_at.get_or_insert(at);
         }
         let keep = state == State::Archived;
-        for clock in self.clocks.iter_mut().filter(|clock| clock.runs() && !clock.name.outlives() && !(keep && clock.name == Name::C10)) {
+        for clock in self
+            .clocks
+            .iter_mut()
+            .filter(|clock| clock.runs() && !clock.name.outlives() && clock.name != Name::C11 && !(keep && clock.name == Name::C10))
+        {
             clock.stopped_at = Some(at);
         }
+        self.settle_ladder(at);
         self.close_parts();
         if keep {
             self.side.archived_at = Some(at);

@@ -59,10 +59,10 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         Command::Sign => sign(ticket, who, run),
         Command::Return { clause, suggested } => give_back(ticket, clause, *suggested, who, at, run(Name::C2)),
         Command::Transfer { handler, handler_units } => transfer(ticket, *handler, handler_units, who),
-        Command::Contact => Ok(Change::Contacted { unit: signed_part(ticket, who)? }),
+        Command::Contact => Ok(Change::Contacted { user: Some(who.user), unit: signed_part(ticket, who)? }),
         Command::Visit { planned_at } => {
             let unit = signed_part(ticket, who)?;
-            Ok(Change::SetOut { unit, planned_at: *planned_at, clocks: arrivals(ticket, &run) })
+            Ok(Change::SetOut { user: Some(who.user), unit, planned_at: *planned_at, clocks: arrivals(ticket, &run) })
         }
         Command::CheckIn { at: position, building, device_time, proof } => {
             let (unit, distance, how) = arrived(ticket, *position, *building, proof, who, book.machine.limits)?;
@@ -71,7 +71,7 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         Command::ReportDone { result, waive_support, parts_open } => report(ticket, *result, *waive_support, *parts_open, who),
         Command::SignOff => {
             lead_part(ticket, who)?;
-            Ok(Change::SignedOff { clocks: vec![run(Name::C9), run(Name::C10)] })
+            Ok(Change::SignedOff { user: Some(who.user), clocks: vec![run(Name::C9), run(Name::C10)] })
         }
         Command::SendBack => lead_part(ticket, who).map(|_| Change::SentBack),
         Command::CallBack { outcome } => call_back(ticket, *outcome, who, at, book.machine.limits.unreached),
@@ -135,7 +135,7 @@ fn sign(ticket: &Ticket, who: &Who, run: impl Fn(Name) -> Clock) -> Result<Chang
         return Err(if held { Refusal::state("NOTHING_TO_SIGN", zh, en) } else { Refusal::not_found("ticket") });
     };
     let clocks = if ticket.lead == Some(part.unit) { vec![Clock { unit: Some(part.unit), ..run(Name::C4) }] } else { Vec::new() };
-    Ok(Change::Signed { unit: part.unit, clocks })
+    Ok(Change::Signed { user: Some(who.user), unit: part.unit, clocks })
 }
 
 fn give_back(ticket: &Ticket, clause: &str, suggested: Uuid, who: &Who, at: Timestamp, dispatch_clock: Clock) -> Result<Change, Refusal> {
@@ -225,7 +225,8 @@ fn arrival(
         return Err(Refusal::state("TOLD_TOO_LATE", zh, en));
     }
     let began = ticket.clocks.iter().filter(|clock| clock.name == Name::C7).map(|clock| clock.started_at).max().unwrap_or(at);
-    let arrived_at = offline.filter(|_| !clock_skewed).map(|taken| taken.max(began));
+    // A device that does not say what time it has is not believed about the past.
+    let arrived_at = offline.filter(|_| device_time.is_some() && !clock_skewed).map(|taken| taken.max(began));
     let how = how.to_owned();
     Ok(Change::CheckedIn { unit, user: who.user, distance_m, clock_skewed, how, offline: offline.is_some(), arrived_at })
 }
@@ -262,7 +263,7 @@ fn report(ticket: &Ticket, result: ticket::Result, waive: bool, parts_open: i64,
 }
 
 /// Somebody who handled the request, or asked for it, does not call back about it.
-pub(super) fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
+pub fn independent(ticket: &Ticket, who: &Who) -> Result<(), Refusal> {
     if !who.importing && (ticket.handled_by.contains(&who.user) || ticket.requester == who.user) {
         let (zh, en) = ("经办人和诉求人不得回访、核实本件", "whoever handled or asked does not call back, or verify");
         return Err(Refusal::state("SEPARATION_OF_DUTIES", zh, en));
@@ -336,7 +337,8 @@ fn withdraw(ticket: &Ticket, who: &Who) -> Result<Change, Refusal> {
 }
 
 fn urge(ticket: &Ticket, who: &Who, at: Timestamp, hours: u32) -> Result<Change, Refusal> {
-    let by_requester = ticket.requester == who.user;
+    // Somebody of the same company is no supervisor either.
+    let by_requester = ticket.requester == who.user || who.units.is_some();
     let pace = SignedDuration::from_hours(i64::from(hours));
     if let Some(last) = ticket.urged_at.filter(|last| by_requester && at < *last + pace) {
         let next = last + pace;

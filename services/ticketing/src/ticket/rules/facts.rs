@@ -21,6 +21,14 @@ pub fn facts(before: &Ticket, after: &Ticket, change: &Change) -> Vec<Fact> {
     let of_lead = |name, value| Fact { name, unit: lead, value };
     let mut facts = match change {
         Change::Dispatched { lead, .. } => vec![Fact { name: "DISPATCH", unit: Some(*lead), value: before.return_count + 1 }],
+        Change::Signed { unit, .. } => vec![Fact { name: "SIGN", unit: Some(*unit), value: 1 }],
+        Change::Contacted { unit, .. } => contacted(before, after, *unit),
+        Change::CheckedIn { unit, arrived_at, .. } => {
+            // How long before it was told it happened: a clock stops at the former.
+            let earlier = arrived_at.map_or(0, |arrived| after.updated_at.duration_since(arrived).as_secs());
+            vec![Fact { name: "ARRIVE", unit: Some(*unit), value: i32::try_from(earlier).unwrap_or(i32::MAX) }]
+        }
+        Change::SignedOff { .. } => vec![of_lead("SIGN_OFF", 1)],
         Change::Returned { unit, .. } => vec![Fact { name: "RETURN", unit: Some(*unit), value: after.return_count }],
         Change::CalledBack { outcome, .. } => vec![of_lead("CALLBACK", *outcome)],
         Change::Rated { score, .. } => vec![of_lead("RATE", *score)],
@@ -32,6 +40,16 @@ pub fn facts(before: &Ticket, after: &Ticket, change: &Change) -> Vec<Fact> {
         facts.push(of_lead("ARCHIVE", if after.result == ticket::Result::Unspecified { 0 } else { after.result as i32 }));
     }
     facts
+}
+
+/// The first contact since the unit signed, and whether it kept the promise.
+fn contacted(before: &Ticket, after: &Ticket, unit: Uuid) -> Vec<Fact> {
+    if before.running(Name::C4).is_none() {
+        return Vec::new();
+    }
+    let last = after.clocks.iter().rev().find(|clock| clock.name == Name::C4);
+    let in_time = last.is_some_and(|clock| clock.stopped_at.is_some_and(|stopped| stopped <= clock.due_at));
+    vec![Fact { name: "CONTACT", unit: Some(unit), value: i32::from(in_time) }]
 }
 
 fn of_aside(before: &Ticket, change: &Aside, lead: Option<Uuid>) -> Vec<Fact> {

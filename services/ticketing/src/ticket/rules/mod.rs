@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::rules::{Clock, Name, Promises};
 
-pub use decide::{decide, possible};
+pub use decide::{decide, independent, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
 pub use facts::{Fact, facts};
 pub use machine::Machine;
@@ -280,6 +280,9 @@ pub enum Change {
         clocks: Vec<Clock>,
     },
     Signed {
+        /// Who did it: they handled the request.
+        #[serde(default)]
+        user: Option<Uuid>,
         unit: Uuid,
         clocks: Vec<Clock>,
     },
@@ -294,9 +297,15 @@ pub enum Change {
         handler: Uuid,
     },
     Contacted {
+        /// Who did it: they handled the request.
+        #[serde(default)]
+        user: Option<Uuid>,
         unit: Uuid,
     },
     SetOut {
+        /// Who did it: they handled the request.
+        #[serde(default)]
+        user: Option<Uuid>,
         unit: Uuid,
         planned_at: Option<Timestamp>,
         clocks: Vec<Clock>,
@@ -322,6 +331,9 @@ pub enum Change {
         waived: Vec<Uuid>,
     },
     SignedOff {
+        /// Who did it: they handled the request.
+        #[serde(default)]
+        user: Option<Uuid>,
         clocks: Vec<Clock>,
     },
     SentBack,

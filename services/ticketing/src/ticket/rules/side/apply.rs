@@ -13,7 +13,10 @@ use crate::clock::rules::Name;
 impl Ticket {
     pub(in super::super) fn apply_aside(&mut self, change: &Aside, at: Timestamp) {
         match change {
-            Aside::Answered { clocks } => {
+            Aside::Answered { clocks, user } => {
+                if let Some(user) = user {
+                    self.handled(*user);
+                }
                 self.start(clocks);
                 self.end(State::Archived, at);
             }
@@ -27,9 +30,11 @@ impl Ticket {
                 self.side.merged_into = Some(*into);
                 self.end(State::Merged, at);
             }
-            Aside::Absorbed { requester, .. } => {
-                if *requester != self.requester && !self.side.followers.contains(requester) {
-                    self.side.followers.push(*requester);
+            Aside::Absorbed { requester, followers, .. } => {
+                for person in std::iter::once(requester).chain(followers) {
+                    if *person != self.requester && !self.side.followers.contains(person) {
+                        self.side.followers.push(*person);
+                    }
                 }
             }
             Aside::Split { children } => self.side.children.extend(children),
@@ -48,7 +53,8 @@ impl Ticket {
             Aside::Entered { number, by, ledger, clocks } => {
                 self.answered(*number, *by, ask::State::Granted);
                 self.side.ledger = Some(ledger.clone());
-                self.stop(&[Name::C3, Name::C5, Name::C9, Name::C10, Name::C11], at);
+                self.stop(&[Name::C3, Name::C4, Name::C5, Name::C7, Name::C9, Name::C10, Name::Task], at);
+                self.settle_ladder(at);
                 self.start(clocks);
                 self.state = State::Ledger;
             }

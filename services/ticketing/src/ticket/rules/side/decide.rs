@@ -24,12 +24,15 @@ pub fn decide(ticket: &Ticket, command: &Beside, who: &Who, at: Timestamp, book:
                 return Err(Refusal::state("NOT_A_QUESTION", "仅咨询件可直接答复", "only a question is answered on the spot"));
             }
             independent_of_refusal(ticket, who)?;
-            Ok(Aside::Answered { clocks: vec![run(Name::C10)] })
+            Ok(Aside::Answered { user: Some(who.user), clocks: vec![run(Name::C10)] })
         }
         Beside::Appeal if ticket.side.appealed => Err(Refusal::state("APPEALED", "只能申诉一次", "one appeal only")),
         Beside::Appeal => Ok(Aside::Appealed { clocks: vec![run(Name::C1)] }),
-        Beside::Merge { into } => Ok(Aside::Merged { into: *into }),
-        Beside::Absorb { ticket: merged, requester } => absorb(ticket, *merged, *requester),
+        Beside::Merge { into } => {
+            independent_of_refusal(ticket, who)?;
+            Ok(Aside::Merged { into: *into })
+        }
+        Beside::Absorb { ticket: merged, requester, followers } => absorb(ticket, *merged, *requester, followers),
         Beside::Split { children } => Ok(Aside::Split { children: children.clone() }),
         Beside::Ask(asked) => ask(ticket, asked, who, at, book),
         Beside::Decide { number, granted } => answer(ticket, *number, *granted, who, at, book),
@@ -65,13 +68,13 @@ pub fn independent_of_refusal(ticket: &Ticket, who: &Who) -> Result<(), Refusal>
 }
 
 /// Only a request that is open takes another in: so there are no circles.
-fn absorb(ticket: &Ticket, merged: uuid::Uuid, requester: uuid::Uuid) -> Result<Aside, Refusal> {
+fn absorb(ticket: &Ticket, merged: uuid::Uuid, requester: uuid::Uuid, followers: &[uuid::Uuid]) -> Result<Aside, Refusal> {
     if ticket.closed() {
         let state = ticket.state.as_str_name();
         let (zh, en) = (format!("目标诉求已结束（{state}）"), format!("the other request is over: {state}"));
         return Err(Refusal::state("TARGET_CLOSED", zh, en).fact("state", state));
     }
-    Ok(Aside::Absorbed { ticket: merged, requester })
+    Ok(Aside::Absorbed { ticket: merged, requester, followers: followers.to_vec() })
 }
 
 fn ask(ticket: &Ticket, asked: &Asked, who: &Who, at: Timestamp, book: Book<'_>) -> Result<Aside, Refusal> {
@@ -89,7 +92,12 @@ fn ask(ticket: &Ticket, asked: &Asked, who: &Who, at: Timestamp, book: Book<'_>)
             }
             still_running(ticket, at)?;
         }
-        Asked::Ledger { review_on, .. } => {
+        Asked::Ledger { review_on, owner, .. } => {
+            let part = |owner: &uuid::Uuid| ticket.assignments.iter().any(|part| part.unit == *owner);
+            if owner.as_ref().is_some_and(|owner| !part(owner)) {
+                let (zh, en) = ("挂账单位须为主办或协办单位", "is a unit that has a part in the request");
+                return Err(Refusal::invalid("owner_unit_id", "NOT_A_PART", zh, en));
+            }
             fits(ticket, &[State::Callback, State::Redo])?;
             let days = review_on.duration_since(today(at)).as_hours() / 24;
             if !(1..=i64::from(book.machine.limits.ledger_days)).contains(&days) {
@@ -199,6 +207,14 @@ fn answer(ticket: &Ticket, number: i32, granted: bool, who: &Who, at: Timestamp,
     let by = who.user;
     if !granted {
         return Ok(Aside::Declined { number, by });
+    }
+    // What was asked for in one state may make no sense in another.
+    match &ask.asked {
+        Asked::Extension { .. } => fits(ticket, &[State::Handling, State::OnSite, State::Consulting])?,
+        Asked::Hold { .. } => fits(ticket, &[State::Handling, State::OnSite])?,
+        Asked::Ledger { .. } => fits(ticket, &[State::Callback, State::Redo])?,
+        Asked::Exclusion { .. } => fits(ticket, &[State::Archived])?,
+        Asked::Rectification { .. } => {}
     }
     match &ask.asked {
         Asked::Extension { count } => {

@@ -247,6 +247,7 @@ pub enum Beside {
     Absorb {
         ticket: Uuid,
         requester: Uuid,
+        followers: Vec<Uuid>,
     },
     /// Parts become requests of their own.
     Split {
@@ -351,6 +352,8 @@ impl Aside {
 #[serde(tag = "beside", rename_all = "snake_case")]
 pub enum Aside {
     Answered {
+        #[serde(default)]
+        user: Option<Uuid>,
         clocks: Vec<super::Clock>,
     },
     Appealed {
@@ -360,6 +363,8 @@ pub enum Aside {
         into: Uuid,
     },
     Absorbed {
+        #[serde(default)]
+        followers: Vec<Uuid>,
         ticket: Uuid,
         requester: Uuid,
     },

@@ -126,16 +126,14 @@ impl Ticket {
 
     pub(in super::super) fn apply_case(&mut self, change: &Aside, at: Timestamp) {
         use rating_case::{Appeal, State};
-        // The ladder of a case ends with it, unless the request itself is late too.
-        let done = !matches!(change, Aside::RatingAppealed | Aside::RatingVerified { founded: true, .. });
-        if done && self.running(Name::C5).is_none() {
-            self.stop(&[Name::C11], at);
-        }
         let Some(case) = &mut self.side.case else { return };
         match change {
             Aside::RatingVerified { founded, clocks } => {
                 case.state = if *founded { State::Rectifying } else { State::Closed } as i32;
                 case.unfounded = !founded;
+                if !founded && case.appeal() == Appeal::Pending {
+                    case.appeal = Appeal::Upheld as i32;
+                }
                 self.stop(&[Name::B1], at);
                 self.start(clocks);
             }
@@ -174,5 +172,6 @@ impl Ticket {
             }
             _ => {}
         }
+        self.settle_ladder(at);
     }
 }

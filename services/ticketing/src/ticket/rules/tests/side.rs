@@ -75,7 +75,7 @@ fn what_is_merged_is_over_and_a_closed_request_takes_nothing_in() {
     let world = World::new();
     let (mut ticket, now) = handling(&world);
     let mut target = dispatched(&world);
-    let absorb = Command::Beside(Beside::Absorb { ticket: Uuid::from_u128(50), requester: CALLER });
+    let absorb = Command::Beside(Beside::Absorb { ticket: Uuid::from_u128(50), requester: CALLER, followers: vec![] });
     world.step(&mut target, &absorb, &anyone(DISPATCHER), now).expect("taken in");
     assert_eq!(target.side.followers, [CALLER]);
     world.step(&mut ticket, &Command::Beside(Beside::Merge { into: Uuid::from_u128(51) }), &anyone(DISPATCHER), now).expect("merged");
@@ -493,4 +493,86 @@ fn the_whole_is_reported_done_when_its_parts_are_over() {
     let done = |parts_open| Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open };
     assert_eq!(refusal(world.step(&mut ticket, &done(1), &who(HANDLER, &[MARKET]), now)), "PARTS_OPEN");
     world.step(&mut ticket, &done(0), &who(HANDLER, &[MARKET]), now).expect("reported");
+}
+
+#[test]
+fn what_was_asked_for_in_one_state_is_not_granted_in_another() {
+    let world = World::new();
+    let (mut ticket, now) = archived(&world, ticket::Result::Partly, Outcome::Unsolved);
+    let market = who(HANDLER, &[MARKET]);
+    world.step(&mut ticket, &Command::Redo, &anyone(CALLER), now).expect("again");
+    let ledger = ask(Asked::Ledger { owner: None, condition: "待管网改造".into(), review_on: date(2026, 4, 1) });
+    world.step(&mut ticket, &ledger, &market, now).expect("asked");
+    world.step(&mut ticket, &Command::Sign, &market, now).expect("signed meanwhile");
+    assert_eq!(refusal(world.step(&mut ticket, &decide(1, true), &anyone(APPROVER), now)), "ILLEGAL_TRANSITION");
+    world.step(&mut ticket, &decide(1, false), &anyone(APPROVER), now).expect("declined all the same");
+    let elsewhere = ask(Asked::Ledger { owner: Some(Uuid::from_u128(13)), condition: "x".into(), review_on: date(2026, 4, 1) });
+    let (mut other, now) = archived(&world, ticket::Result::Partly, Outcome::Unsolved);
+    assert_eq!(refusal(world.step(&mut other, &elsewhere, &market, now)), "NOT_A_PART");
+}
+
+#[test]
+fn attempts_to_reach_the_requester_are_counted_anew_after_the_work_is_done_again() {
+    let world = World::new();
+    let (mut ticket, _) = archived(&world, ticket::Result::Resolved, Outcome::Unreached);
+    let afternoon = at("2026-03-03T15:00:00+08:00");
+    let call = |outcome| Command::CallBack { outcome };
+    world.step(&mut ticket, &call(Outcome::Unreached), &anyone(CALLER), afternoon).expect("noted");
+    world.step(&mut ticket, &call(Outcome::Unsolved), &anyone(CALLER), afternoon).expect("noted");
+    assert!(ticket.running(Name::C9).is_some(), "a bad callback is not the end of it");
+    world.step(&mut ticket, &Command::Redo, &anyone(CALLER), afternoon).expect("again");
+    let market = who(HANDLER, &[MARKET]);
+    world.step(&mut ticket, &Command::Sign, &market, afternoon).expect("signed");
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    world.step(&mut ticket, &done, &market, afternoon).expect("reported");
+    world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), afternoon).expect("signed off");
+    world.step(&mut ticket, &call(Outcome::Unreached), &anyone(CALLER), at("2026-03-04T09:00:00+08:00")).expect("noted");
+    assert_eq!(ticket.state, State::Callback, "one attempt of three");
+}
+
+#[test]
+fn whoever_contacted_or_signed_off_does_not_call_back() {
+    let world = World::new();
+    let (mut ticket, now) = handling(&world);
+    world.step(&mut ticket, &Command::Contact, &who(CALLER, &[MARKET]), now).expect("contacted");
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    world.step(&mut ticket, &done, &who(HANDLER, &[MARKET]), now).expect("reported");
+    world.step(&mut ticket, &Command::SignOff, &who(SUPERVISOR, &[MARKET]), now).expect("signed off");
+    for person in [CALLER, SUPERVISOR, HANDLER] {
+        let call = Command::CallBack { outcome: Outcome::Satisfied };
+        assert_eq!(refusal(world.step(&mut ticket, &call, &anyone(person), now)), "SEPARATION_OF_DUTIES");
+    }
+}
+
+#[test]
+fn who_refused_does_not_merge_an_appeal_away_and_followers_go_along() {
+    let world = World::new();
+    let now = at("2026-03-02T09:00:00+08:00");
+    let (mut ticket, _) = world.submitted(now);
+    world.step(&mut ticket, &Command::Refuse { reason: Reason::OutOfScope }, &anyone(DISPATCHER), now).expect("refused");
+    world.step(&mut ticket, &Command::Beside(Beside::Appeal), &anyone(REQUESTER), now).expect("appealed");
+    let merge = Command::Beside(Beside::Merge { into: Uuid::from_u128(51) });
+    assert_eq!(refusal(world.step(&mut ticket, &merge, &anyone(DISPATCHER), now)), "SEPARATION_OF_DUTIES");
+    let mut target = dispatched(&world);
+    let absorb = Beside::Absorb { ticket: Uuid::from_u128(50), requester: CALLER, followers: vec![APPROVER, REQUESTER] };
+    world.step(&mut target, &Command::Beside(absorb), &anyone(DISPATCHER), now).expect("taken in");
+    assert_eq!(target.side.followers, [CALLER, APPROVER], "its own requester needs no second notice");
+}
+
+#[test]
+fn the_ladder_of_a_late_case_stands_until_the_case_is_answered() {
+    let world = World::new();
+    let (mut ticket, now) = archived(&world, ticket::Result::Resolved, Outcome::Satisfied);
+    world.step(&mut ticket, &rate(2), &anyone(REQUESTER), now).expect("rated");
+    world.step(&mut ticket, &Command::Beside(Beside::VerifyRating { founded: true }), &anyone(CALLER), now).expect("verified");
+    world.step(&mut ticket, &Command::Beside(Beside::AppealRating), &who(HANDLER, &[MARKET]), now).expect("appealed");
+    let due = ticket.running(Name::B4).expect("runs").due_at;
+    while ticket.running(Name::B4).is_some_and(|clock| clock.breached_at.is_none()) {
+        world.step(&mut ticket, &Command::Fire { name: Name::B4, round: 1 }, &Who::timer(), due).expect("late");
+    }
+    world.step(&mut ticket, &Command::Beside(Beside::DecideRatingAppeal { upheld: false }), &anyone(APPROVER), due).expect("denied");
+    assert!(ticket.running(Name::C11).is_some(), "it is late still");
+    let rectify = Command::Beside(Beside::RectifyRating { answer: "已整改".into() });
+    world.step(&mut ticket, &rectify, &who(HANDLER, &[MARKET]), due).expect("put right");
+    assert!(ticket.running(Name::C11).is_none());
 }

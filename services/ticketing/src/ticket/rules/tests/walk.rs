@@ -67,7 +67,7 @@ fn beside(unit: impl Strategy<Value = Uuid> + Clone + 'static) -> impl Strategy<
         Just(Beside::Appeal),
         Just(Beside::Split { children: vec![Uuid::from_u128(96)] }),
         Just(Beside::Merge { into: Uuid::from_u128(99) }),
-        Just(Beside::Absorb { ticket: Uuid::from_u128(98), requester: Uuid::from_u128(97) }),
+        Just(Beside::Absorb { ticket: Uuid::from_u128(98), requester: Uuid::from_u128(97), followers: vec![] }),
         asked.clone().prop_map(Beside::Ask),
         asked.prop_map(Beside::Ask),
         (1..6i32, any::<bool>()).prop_map(|(number, granted)| Beside::Decide { number, granted }),
