@@ -7,7 +7,10 @@ mod party;
 mod people;
 mod rows;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use drumtower_identity::{NewTenant, Officer};
 use drumtower_runtime::{Config, surface::SURFACE};
@@ -64,7 +67,11 @@ impl District {
         let file = dir.join("tenant.toml");
         let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let tenant = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        let users = rows::read(dir, "users.csv")?;
+        let users: Vec<rows::Numbered<rows::User>> = rows::read(dir, "users.csv")?;
+        let mut logins = BTreeSet::new();
+        if let Some(twice) = users.iter().find(|user| !logins.insert(user.row.login.as_str())) {
+            return Err(format!("{}: login {} stands there twice", dir.join("users.csv").display(), twice.row.login).into());
+        }
         Ok(Self { dir: dir.to_owned(), tenant, users })
     }
 
@@ -152,6 +159,10 @@ mod tests {
                 assert!(rule(role).is_some(), "{role} is no role of the contract");
             }
             load::check(district).expect("every file fits its columns");
+            let mut phones = BTreeSet::new();
+            for user in district.users.iter().filter(|user| !user.row.phone.is_empty()) {
+                assert!(phones.insert(&user.row.phone), "phone {} of {} is somebody else's too", user.row.phone, user.row.login);
+            }
         }
     }
 }
