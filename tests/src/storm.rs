@@ -71,7 +71,7 @@ pub fn run(world: &World, count: i64, patience: Duration) -> Outcome {
         }
         let events: i64 = sqlx::query_scalar(
             "select count(*) from ticketing.ticket_event e join ticketing.ticket t on t.tenant_id = e.tenant_id and t.id = e.ticket_id
-             where e.tenant_id = 2 and t.number like 'S%' and e.verb = 'fire'",
+             where e.tenant_id = 2 and t.number like 'S%' and e.verb = 'breach'",
         )
         .fetch_one(&mut admin)
         .await

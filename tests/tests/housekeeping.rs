@@ -10,7 +10,7 @@ use drumtower_tests::world::{Wanted, World};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Two districts, each with 2,500 old things and one young one of each kind: more than a batch.
-const THINGS: [&str; 5] = [
+const THINGS: [&str; 7] = [
     "insert into identity.user_account (tenant_id, id, login, name, phone, password, active, version, created_at)
      select t, gen_random_uuid(), 'somebody', '', '', '', true, 1, now() from generate_series(1, 2) t",
     "insert into identity.session (tenant_id, id, user_id, auth_time, expires_at, address)
@@ -24,6 +24,15 @@ const THINGS: [&str; 5] = [
     "insert into identity.request_key (tenant_id, principal, key, hash, answer, at)
      select t, gen_random_uuid()::text, 'a', '', '', now() - case when n = 0 then interval '47 hours' else interval '49 hours' end
      from generate_series(1, 2) t, generate_series(0, 2500) n",
+    "insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, place,
+       contact_name, contact_phone, requester_id, result, result_text, score, return_count, redo_count, arbitrated, danger, imported,
+       refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at, updated_at, machine, side, supervision, excluded, waits)
+     select t, gen_random_uuid(), n::text, 10, 2, 3, '', '', gen_random_uuid(), '', '', '', '', gen_random_uuid(), 1, '', 0, 0, 0, false, false,
+       false, 0, '{}', '{}', 0, false, 1, now(), now(), 'default@1', '{}', 0, false, '{}'
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
+    "insert into ticketing.rating_invitation (tenant_id, ticket_id, hash, expires_at)
+     select tenant_id, id, sha256(uuid_send(id)), now() - case when number = '0' then interval '29 days' else interval '31 days' end
+     from ticketing.ticket",
 ];
 
 async fn count(admin: &mut PgConnection, table: &str) -> i64 {
@@ -43,6 +52,12 @@ async fn what_is_old_goes_and_what_is_not_stays() {
         assert_eq!(chore.done(&db, &Clock::system()).await.expect(chore.name), 5000, "{}", chore.name);
         assert_eq!(chore.done(&db, &Clock::system()).await.expect(chore.name), 0, "{}", chore.name);
     }
+    let ticketing = Db::connect(&world.config, "ticketing", Bell::new(Redis::none())).expect("pools");
+    for (chore, dropped) in drumtower_ticketing::CHORES.iter().flat_map(|chore| [(chore, 5000), (chore, 0)]) {
+        assert_eq!(chore.done(&ticketing, &Clock::system()).await.expect(chore.name), dropped, "{}", chore.name);
+    }
+    let left: i64 = sqlx::query_scalar("select count(*) from ticketing.rating_invitation").fetch_one(&mut admin).await.expect("counted");
+    assert_eq!(left, 2, "rating_invitation");
     for table in ["session", "refresh_token", "login_attempt", "request_key", "user_account"] {
         assert_eq!(count(&mut admin, table).await, 2, "{table}");
     }

@@ -11,13 +11,13 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    FigureGroup, dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer,
-    item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
-    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
-    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
+    dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
+    rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
+    ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
+    window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
-    Call, Config, Db, Failure, Fault, Parts,
+    Config, Failure, Parts,
     housekeeping::{Chore, keep_house},
     migrate, server,
 };
@@ -42,16 +42,6 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
     ],
 };
-
-pub use figure::rules::{Counted, percent};
-
-/// One figure of a district, past the RPC: for tests over rows that no service wrote.
-pub async fn figure_of(db: &Db, call: &Call, code: &str, from: &str, to: &str) -> Result<Counted, Fault> {
-    let figure = figure::rules::definition(code)?;
-    let period = figure::rules::Period::read(from, to, "", call.now)?;
-    let counted = figure::store::count(&mut db.read(call).await?, figure, period, FigureGroup::Unspecified).await?;
-    Ok(counted.first().map(|(_, counted)| *counted).unwrap_or_default())
-}
 
 /// Invitations that ran out a month ago.
 pub const CHORES: [Chore; 1] = [Chore {

@@ -6,7 +6,7 @@ use drumtower_proto::ticketing::{
     dispatch_suggestion::Source, setting, try_dispatch_rules_response::Difference,
 };
 use drumtower_runtime::{
-    Call, Db, Fault, Reach, Refusal, TenantTx,
+    Call, Db, Fault, Reach, TenantTx,
     call::{id, needed_id},
     clock::to_proto,
 };
@@ -22,6 +22,7 @@ use crate::{
     figure::rules::Period,
     setting::{Settings, rules::Content},
     ticket::{
+        api::enterprise_of,
         cards::Cards,
         query,
         rules::{Kind, Urgency},
@@ -52,12 +53,7 @@ impl Dispatch {
     async fn similar(&self, request: Request<FindSimilarTicketsRequest>) -> Result<Response<FindSimilarTicketsResponse>, Fault> {
         let (call, ask) = Call::take(request)?;
         let reach = call.reach("ticket.read");
-        let enterprise = match (id("enterprise_id", &ask.enterprise_id)?, call.person()?.ent) {
-            (Some(said), own) if reach.all || own == Some(said) => said,
-            (None, Some(own)) => own,
-            (Some(_), _) => return Err(Refusal::not_found("enterprise").into()),
-            (None, None) => return Err(Refusal::invalid("enterprise_id", "REQUIRED", "请选择企业", "which company?").into()),
-        };
+        let enterprise = enterprise_of(&call, &reach, &ask.enterprise_id)?;
         self.cards.enterprise(&call, enterprise).await?;
         let building = match id("building_id", &ask.building_id)? {
             Some(building) => id("building_id", &self.cards.building(&call, building).await?.id)?,

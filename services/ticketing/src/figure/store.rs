@@ -142,11 +142,12 @@ pub async fn list(tx: &mut TenantTx, figure: &Definition, period: Period, after:
         .await?)
 }
 
-/// Requests of before facts were kept; some.
+/// Requests of before facts were kept, after an id; some.
 #[tracing::instrument(name = "db.fact.uncounted", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn uncounted(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar("select id from ticket where tenant_id = $1 and not counted order by submitted_at limit $2")
+pub async fn uncounted(tx: &mut TenantTx, after: Uuid, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar("select id from ticket where tenant_id = $1 and not counted and id > $2 order by id limit $3")
         .bind(tx.tenant())
+        .bind(after)
         .bind(limit)
         .fetch_all(tx.conn())
         .await

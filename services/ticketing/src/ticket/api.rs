@@ -10,7 +10,7 @@ use drumtower_proto::ticketing::{
     UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket_service_server::TicketService,
 };
 use drumtower_runtime::{
-    Call, Db, Fault, Reach, Refusal, TenantTx,
+    Call, Db, Fault, Reach, Refusal,
     call::{id, needed_id},
     clock::{from_proto, to_proto},
     log::{NewEvent, to_role},
@@ -23,18 +23,17 @@ use uuid::Uuid;
 
 use super::{
     cards::Cards,
+    change::{Said, change},
     import,
     number::Numbers,
     query::{self, Filter},
-    rules::{self, Aside, Change, Command, Event, Position, Proof, Ticket, Who},
+    rules::{self, Change, Command, Position, Proof, Ticket, Who},
     shown::{place, shown, told},
-    store::{self, History, Matter},
+    store::{self, Matter},
 };
 use crate::{
     clock::rules::{Matter as Promised, Name},
-    figure,
-    setting::{Setting, Settings},
-    ticket::tell,
+    setting::Settings,
 };
 
 /// Requests for help.
@@ -61,12 +60,7 @@ impl Tickets {
         let (call, ask) = Call::take(request)?;
         let person = call.person()?.clone();
         let reach = call.reach("ticket.submit");
-        let enterprise = match (id("enterprise_id", &ask.enterprise_id)?, person.ent) {
-            (Some(said), own) if reach.all || own == Some(said) => said,
-            (None, Some(own)) => own,
-            (Some(_), _) => return Err(Refusal::not_found("enterprise").into()),
-            (None, None) => return Err(Refusal::invalid("enterprise_id", "REQUIRED", "请选择企业", "which company?").into()),
-        };
+        let enterprise = enterprise_of(&call, &reach, &ask.enterprise_id)?;
         let card = self.cards.enterprise(&call, enterprise).await?;
         let building = match id("building_id", &ask.building_id)? {
             Some(building) => Some(self.cards.building(&call, building).await?),
@@ -199,60 +193,14 @@ impl Tickets {
     }
 }
 
-/// The words that go with a change, and who the history says said them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Said<'a> {
-    pub by: &'a str,
-    pub text: &'a str,
-}
-
-/// One change of one request within a transaction: decide, apply, save, tell.
-pub(super) async fn change(
-    tx: &mut TenantTx,
-    call: &Call,
-    setting: &Setting,
-    who: &Who,
-    (mut matter, mut ticket): (Matter, Ticket),
-    command: Command,
-    said: Said<'_>,
-) -> Result<(Matter, Ticket), Fault> {
-    let mut command = placed(command, &matter);
-    if let Command::ReportDone { parts_open, .. } = &mut command
-        && !ticket.side.children.is_empty()
-    {
-        *parts_open = store::parts_open(tx, matter.id).await?;
+/// The company that a request is for: as said, if the caller may speak for it, else the caller's own.
+pub fn enterprise_of(call: &Call, reach: &Reach, said: &str) -> Result<Uuid, Refusal> {
+    match (id("enterprise_id", said)?, call.person()?.ent) {
+        (Some(said), own) if reach.all || own == Some(said) => Ok(said),
+        (None, Some(own)) => Ok(own),
+        (Some(_), _) => Err(Refusal::not_found("enterprise")),
+        (None, None) => Err(Refusal::invalid("enterprise_id", "REQUIRED", "请选择企业", "which company?")),
     }
-    let change = rules::decide(&ticket, &command, who, call.now, setting.book(&matter.machine))?;
-    let before = ticket.clone();
-    ticket.apply(&change, call.now);
-    if words_of_the_result(&change, &ticket) {
-        said.text.clone_into(&mut matter.result_text);
-    }
-    let event = Event { version: ticket.version, verb: command.verb(), at: call.now, unit: unit_of(&change, &ticket), change };
-    let history = History { event: &event, actor: said.by, text: said.text };
-    store::save(tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
-    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed, how, offline, arrived_at }) =
-        (&command, &event.change)
-    {
-        let arrival = store::Arrival {
-            visit: ticket.side.visits,
-            user: *user,
-            unit: *unit,
-            latitude: at.latitude,
-            longitude: at.longitude,
-            distance_m: distance_m.and_then(|distance| i32::try_from(distance).ok()),
-            clock_skewed: *clock_skewed,
-            how,
-            offline: *offline,
-            arrived_at: *arrived_at,
-        };
-        store::check_in(tx, matter.id, &arrival, call.now).await?;
-    }
-    let facts = rules::facts(&before, &ticket, &event.change);
-    let happened = figure::store::Happened { ticket: matter.id, version: event.version, at: event.at, facts };
-    figure::store::insert(tx, &[happened]).await?;
-    tx.emit(tell::event(&matter, &before, &ticket, &event));
-    Ok((matter, ticket))
 }
 
 /// Who asks, with what the permission reaches.
@@ -271,41 +219,6 @@ pub(super) fn who(call: &Call, reach: &Reach) -> Result<Who, Refusal> {
 pub(super) fn code_of(sealer: &Sealer, building: Uuid) -> String {
     let mark = sealer.blind("building.check_in_code", &building.to_string()).unwrap_or_default();
     format!("DT1.{}.{}", building.simple(), mark.iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>())
-}
-
-/// A check-in is measured against the building of the request.
-fn placed(command: Command, matter: &Matter) -> Command {
-    match (command, matter.latitude, matter.longitude) {
-        (Command::CheckIn { at, device_time, proof, .. }, Some(latitude), Some(longitude)) => {
-            Command::CheckIn { at, building: Some(Position { latitude, longitude }), device_time, proof }
-        }
-        (command, ..) => command,
-    }
-}
-
-/// The lead unit's report, or an answer on the spot, is what the requester reads.
-fn words_of_the_result(change: &Change, ticket: &Ticket) -> bool {
-    match change {
-        Change::Reported { unit, .. } => ticket.lead == Some(*unit),
-        Change::Beside(Aside::Answered { .. }) => true,
-        _ => false,
-    }
-}
-
-/// The unit that an event was done for.
-fn unit_of(change: &Change, ticket: &Ticket) -> Option<Uuid> {
-    match change {
-        Change::Signed { unit, .. }
-        | Change::Returned { unit, .. }
-        | Change::Transferred { unit, .. }
-        | Change::Contacted { unit, .. }
-        | Change::SetOut { unit, .. }
-        | Change::CheckedIn { unit, .. }
-        | Change::Reported { unit, .. } => Some(*unit),
-        Change::SignedOff { .. } | Change::SentBack => ticket.lead,
-        Change::Beside(aside) => aside.unit(ticket),
-        _ => None,
-    }
 }
 
 /// Reads a verb's request into what is wanted of which request, under which permission.

@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Said, Tickets, Wanted, change, code_of, instant, wanted, who},
+    api::{Tickets, Wanted, code_of, instant, wanted, who},
+    change::{Said, change},
     query,
     rules::{self, Asked, Beside, Command, Decision, Sought, Ticket},
     shown::{place, shown},

@@ -4,6 +4,7 @@
 pub mod api;
 mod aside;
 pub mod cards;
+mod change;
 pub mod import;
 mod itself;
 pub mod number;

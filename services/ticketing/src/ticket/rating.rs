@@ -12,7 +12,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Said, Tickets, Wanted, change, wanted, who},
+    api::{Tickets, Wanted, wanted, who},
+    change::{Said, change},
     query,
     rules::{self, Beside, Command, State, Who},
     store,

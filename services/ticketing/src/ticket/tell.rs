@@ -15,6 +15,11 @@ use crate::clock::rules::Name;
 
 /// The event for the log.
 pub fn event(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
+    match event.change {
+        Change::Breached { name, round, .. } => return of_clock(matter, (before, after), event, (name, round), true),
+        Change::Warned { name, round } => return of_clock(matter, (before, after), event, (name, round), false),
+        _ => {}
+    }
     let facts = serde_json::json!({
         "number": matter.number,
         "verb": event.verb,
@@ -89,12 +94,7 @@ fn kind_aside(change: &Aside) -> &'static str {
 }
 
 /// What a clock had to say.
-pub fn fired(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
-    let (name, round, ran_out) = match &event.change {
-        Change::Breached { name, round, .. } => (*name, *round, true),
-        Change::Warned { name, round } => (*name, *round, false),
-        _ => return self::event(matter, before, after, event),
-    };
+fn of_clock(matter: &Matter, (before, after): (&Ticket, &Ticket), event: &Event, (name, round): (Name, i32), ran_out: bool) -> NewEvent {
     let kind = kind(&event.change);
     let facts = serde_json::json!({ "clock": name.text(), "round": round, "level": after.side.supervision });
     let told = NewEvent::new(kind, matter.id, event.version).facts(facts);
