@@ -137,6 +137,13 @@ async fn facts_are_made_again_from_the_events_alone() {
     }
     let again: String = sqlx::query_scalar(digest).fetch_one(&mut admin).await.expect("a digest");
     assert_eq!(again, before);
+    // Clocks of before clocks had units say the same.
+    let supervisor = world().sign_in(DISTRICTS[1], "supervisor").await;
+    let year = async || supervisor.get("/v1/figures?from=2026-01-01&to=2026-11-30").await.ok();
+    let with_units = year().await;
+    assert_ne!(figure(&with_units, "sign_on_time", "")["numerator"], "0");
+    sqlx::raw_sql("update ticketing.clock set unit_id = null where tenant_id = 2").execute(&mut admin).await.expect("dropped");
+    assert_eq!(year().await, with_units);
 }
 
 #[tokio::test]

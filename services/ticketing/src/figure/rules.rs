@@ -53,7 +53,7 @@ macro_rules! of_archived {
 }
 
 /// A rate of clocks due. One that was stopped in time by something else than what it is for (a withdrawal, a return) is not counted:
-/// nobody kept that promise, and nobody broke it.
+/// nobody kept that promise, and nobody broke it. A clock of before clocks had units is the lead unit's.
 macro_rules! of_clocks {
     ($name:literal, $done:literal, $counts:literal) => {
         concat!(
@@ -120,7 +120,7 @@ pub const FIGURES: &[Definition] = &[
         counts: IN_TIME,
         is_count: false,
         less: false,
-        rows: of_clocks!("C3", "k.name = 'SIGN' and k.at = c.stopped_at and k.unit_id = c.unit_id", "true"),
+        rows: of_clocks!("C3", "k.name = 'SIGN' and k.at = c.stopped_at and k.unit_id = coalesce(c.unit_id, l.lead_unit_id)", "true"),
     },
     Definition {
         code: "resolve_on_time",
@@ -266,7 +266,7 @@ pub const FIGURES: &[Definition] = &[
         less: false,
         rows: of_clocks!(
             "C7",
-            "k.name = 'ARRIVE' and k.unit_id = c.unit_id and k.at >= c.stopped_at and k.at - k.value * interval '1 second' < c.stopped_at + interval '2 seconds'",
+            "k.name = 'ARRIVE' and k.unit_id = coalesce(c.unit_id, l.lead_unit_id) and k.at >= c.stopped_at and k.at - k.value * interval '1 second' < c.stopped_at + interval '2 seconds'",
             "true"
         ),
     },
