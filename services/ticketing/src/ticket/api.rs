@@ -30,7 +30,7 @@ use super::{
     rules::{self, Command, Position, Proof, Who},
     shown::{shown, told},
     store,
-    submit::{self, Submission, submit},
+    submit::{self, Draft, Submission},
 };
 use crate::setting::Settings;
 
@@ -59,49 +59,29 @@ impl Tickets {
         let person = call.person()?.clone();
         let reach = call.reach("ticket.submit");
         let source = source_of(&call, &reach, &ask)?;
-        let enterprise = match for_nobody(source, &ask) {
-            true => None,
-            false => Some(self.cards.enterprise(&call, enterprise_of(&call, &reach, &ask.enterprise_id)?).await?),
-        };
-        let (building, at) = match id("building_id", &ask.building_id)? {
-            Some(building) => Some(submit::standing(&self.cards.building(&call, building).await?)?).unzip(),
-            None => (None, None),
-        };
-        let (contact_name, contact_phone) = self.contact(&call, person.sub, &ask).await?;
-        let sealer = self.sealers.of(&self.db, &call).await?;
-        let setting = self.settings.of(&call).await?;
-        let submission = Submission {
-            id: Uuid::now_v7(),
-            number: self.numbers.next(&self.db, call.tenant, call.now).await?,
-            kind: rules::Kind::try_from(ask.kind).unwrap_or_default(),
+        let enterprise = if for_nobody(source, &ask) { None } else { Some(enterprise_of(&call, &reach, &ask.enterprise_id)?) };
+        let draft = Draft {
             title: ask.title,
             description: ask.description,
-            danger: ask.danger,
+            enterprise,
+            building: id("building_id", &ask.building_id)?,
+            at: None,
             source,
-            requester: person.sub,
-            enterprise: enterprise.map(|card| Ok::<_, Refusal>((needed_id("enterprise_id", &card.id)?, card.name))).transpose()?,
-            building,
-            at,
             place: ask.place,
-            contact_name,
-            contact_phone,
-            parent: None,
+            contact_name: ask.contact_name,
+            contact_phone: ask.contact_phone,
+            requester: person.sub,
         };
+        let matter = self.drafted(&call, draft).await?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
+        let kind = rules::Kind::try_from(ask.kind).unwrap_or_default();
+        let submission = Submission { kind, danger: ask.danger, requester: person.sub, enterprise };
         let mut tx = self.db.write(&call).await?;
-        let (matter, ticket) = submit(&mut tx, &call, &sealer, &setting, submission, &call.actor_name()).await?;
-        submit::tell(&mut tx, &matter, &ticket);
+        let (matter, ticket) = submit::submit(&mut tx, &setting, matter, submission, &call.actor_name()).await?;
+        tx.emit(submit::submitted(&matter, &ticket));
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
-    }
-
-    /// Whom to contact: as said, else the caller as identity knows them.
-    async fn contact(&self, call: &Call, person: Uuid, ask: &CreateTicketRequest) -> Result<(String, String), Fault> {
-        if !ask.contact_name.is_empty() && !ask.contact_phone.is_empty() {
-            return Ok((ask.contact_name.clone(), ask.contact_phone.clone()));
-        }
-        let card = self.cards.user(call, person).await?;
-        let or = |said: &str, known: String| if said.is_empty() { known } else { said.to_owned() };
-        Ok((or(&ask.contact_name, card.name), or(&ask.contact_phone, card.phone)))
     }
 
     /// One verb: load and lock, decide, apply, save, tell, in one transaction.

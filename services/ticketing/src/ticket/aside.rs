@@ -4,7 +4,7 @@ use drumtower_proto::ticketing::{
     self as wire, AnswerTicketRequest, AppealTicketRequest, AskTicketRequest, AttendTicketRequest, CallUpTicketRequest, CheckInCode,
     ConcludeTicketRequest, ConsentTicketRequest, ConsultTicketRequest, DecideTicketRequest, FinishTaskTicketRequest, GetCheckInCodeRequest,
     InstructTicketRequest, MergeTicketRequest, OpineTicketRequest, ReopenTicketRequest, ResumeTicketRequest, SplitTicketRequest,
-    SplitTicketResponse, SuperviseTicketRequest, split_ticket_request::Part, ticket::Source, ticket_side_service_server::TicketSideService,
+    SplitTicketResponse, SuperviseTicketRequest, split_ticket_request::Part, ticket_side_service_server::TicketSideService,
 };
 use drumtower_runtime::{
     Call, Fault, Refusal,
@@ -19,11 +19,12 @@ use super::{
     api::{Tickets, Wanted, code_of, instant, wanted, who},
     change::{Said, change},
     query,
-    rules::{self, Asked, Beside, Command, Decision, Position, Sought, Ticket},
+    rules::{self, Asked, Beside, Command, Decision, Sought},
     shown::{place, shown},
     store::{self, Matter},
-    submit::{Submission, submit},
+    submit::{Submission, caller, submit},
 };
+use crate::setting::Setting;
 
 fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
     instant(field, at)?.ok_or_else(|| Refusal::invalid(field, "REQUIRED", "必填", "is required"))
@@ -119,10 +120,12 @@ impl Tickets {
         let (matter, ticket) = change(&mut tx, &call, &setting, &who, whole, Command::Beside(Beside::Split { children }), said).await?;
         let mut parts = Vec::with_capacity(ask.parts.len());
         for ((child, number), part) in numbers.into_iter().zip(&ask.parts) {
-            let submission = part_of(&sealer, (&matter, &ticket), (child, number), part)?;
-            let (own, begun) = submit(&mut tx, &call, &sealer, &setting, submission, &actor).await?;
+            let own = part_of(&sealer, &setting, &matter, (child, number), part)?;
+            let kind = rules::Kind::try_from(part.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified).unwrap_or(ticket.kind);
+            let submission = Submission { kind, danger: ticket.danger, requester: ticket.requester, enterprise: ticket.enterprise };
+            let begun = submit(&mut tx, &setting, own, submission, &actor).await?;
             let accept = Command::Accept { kind: None, urgency: rules::Urgency::try_from(part.urgency).unwrap_or_default() };
-            let (own, accepted) = change(&mut tx, &call, &setting, &who, (own, begun), accept, said).await?;
+            let (own, accepted) = change(&mut tx, &call, &setting, &who, begun, accept, said).await?;
             parts.push(shown(&sealer, &setting, own, accepted)?);
         }
         let ticket = Some(shown(&sealer, &setting, matter, ticket)?);
@@ -161,26 +164,24 @@ impl Tickets {
     }
 }
 
-/// A part as it is submitted: in the name and with the contact of the whole's requester, at the same place.
-fn part_of(sealer: &Sealer, (whole, ticket): (&Matter, &Ticket), (id, number): (Uuid, String), part: &Part) -> Result<Submission, Fault> {
-    let row = whole.id.to_string();
-    let (latitude, longitude) = (whole.latitude, whole.longitude);
-    Ok(Submission {
+/// What a part is about, with the contact of the whole's requester.
+fn part_of(sealer: &Sealer, setting: &Setting, whole: &Matter, (id, number): (Uuid, String), part: &Part) -> Result<Matter, Fault> {
+    let (from, to) = (whole.id.to_string(), id.to_string());
+    let again = |column: &str, sealed: &[u8]| sealer.seal(place(column, &to), &sealer.open(place(column, &from), sealed)?);
+    let phone = sealer.open(place("contact_phone", &from), &whole.contact_phone)?;
+    Ok(Matter {
         id,
         number,
         title: part.title.clone(),
         description: part.description.clone(),
-        kind: rules::Kind::try_from(part.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified).unwrap_or(ticket.kind),
-        danger: ticket.danger,
-        source: Source::try_from(whole.source).unwrap_or_default(),
-        requester: ticket.requester,
-        enterprise: ticket.enterprise.map(|enterprise| (enterprise, whole.enterprise_name.clone())),
-        building: whole.building.zip(whole.zone),
-        at: latitude.zip(longitude).map(|(latitude, longitude)| Position { latitude, longitude }),
-        place: whole.place.clone(),
-        contact_name: sealer.open(place("contact_name", &row), &whole.contact_name)?,
-        contact_phone: sealer.open(place("contact_phone", &row), &whole.contact_phone)?,
+        contact_name: again("contact_name", &whole.contact_name)?,
+        contact_phone: again("contact_phone", &whole.contact_phone)?,
+        caller: caller(sealer, &phone),
         parent: Some(whole.id),
+        imported: false,
+        result_text: String::new(),
+        machine: setting.machine().version.clone(),
+        ..whole.clone()
     })
 }
 
