@@ -20,6 +20,11 @@ use crate::{delivery::Trouble, fault::Fault};
 /// Longest answer that is read, bytes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
+/// Makes ring the process's cryptography, for clients that are not told one. A second time changes nothing.
+pub fn use_ring() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 /// A way out.
 #[derive(Debug, Clone)]
 pub struct Web {
