@@ -1,5 +1,6 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
+mod attachment;
 mod clock;
 mod dispatch;
 mod figure;
@@ -11,8 +12,9 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
+    attachment_service_server::AttachmentServiceServer, dispatch_service_server::DispatchServiceServer,
+    figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer,
+    setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
     ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
     window_service_server::WindowServiceServer,
 };
@@ -22,9 +24,10 @@ use drumtower_runtime::{
     migrate, server,
 };
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
-use crate::setting::Settings;
+use crate::{attachment::Examiner, setting::Settings};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service = migrate::Service {
@@ -40,6 +43,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
+        ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
     ],
 };
 
@@ -64,7 +68,9 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(setting::apply::follow_calendars(parts.db.clone(), parts.clock.clone(), settings.clone()));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
-        routes_with(parts, settings)
+        let examiner = examiner(parts)?;
+        tokio::spawn(attachment::watch::watch(examiner.clone()));
+        routes_with(parts, settings, examiner)
     })
     .await
 }
@@ -75,10 +81,18 @@ fn cards(parts: &Parts) -> ticket::cards::Cards {
 
 /// The service's RPCs.
 pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
-    routes_with(parts, Settings::new(parts.db.clone())?)
+    routes_with(parts, Settings::new(parts.db.clone())?, examiner(parts)?)
 }
 
-fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
+fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
+    Examiner::new(&parts.config, parts.db.clone(), parts.clock.clone(), parts.sealers.clone())
+}
+
+fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
+    let downloads = Semaphore::new(attachment::api::DOWNLOADS);
+    let attachments = attachment::api::Attachments { examiner, quota: parts.config.store.quota_bytes, downloads };
+    // A piece with what travels beside it.
+    let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(5 * 1024 * 1024);
     let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
     let dispatch = dispatch::api::Dispatch { db: parts.db.clone(), cards: cards(parts), settings: settings.clone() };
     let tickets = ticket::api::Tickets {
@@ -92,6 +106,7 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(tickets))
+        .add_service(attachments)
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))

@@ -32,6 +32,7 @@ use super::{
     store::{self, Matter},
 };
 use crate::{
+    attachment,
     clock::rules::{Matter as Promised, Name},
     setting::Settings,
 };
@@ -66,6 +67,7 @@ impl Tickets {
             Some(building) => Some(self.cards.building(&call, building).await?),
             None => None,
         };
+        let attachments = ids("attachment_ids", &ask.attachment_ids)?;
         let (name, phone) = self.contact(&call, person.sub, &ask).await?;
         let sealer = self.sealers.of(&self.db, &call).await?;
         let setting = self.settings.of(&call).await?;
@@ -96,6 +98,7 @@ impl Tickets {
         let ticket = Ticket::begin(&change, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
         let mut tx = self.db.write(&call).await?;
         store::insert(&mut tx, &matter, &ticket, &call.actor_name(), &change, setting.policy_version()).await?;
+        attachment::api::claim(&mut tx, &call, id, &attachments).await?;
         let facts = serde_json::json!({ "number": matter.number, "state": ticket.state.as_str_name(), "enterprise": enterprise });
         let (zh, en) = (format!("新诉求 {} 待受理", matter.number), format!("{}: a new request", matter.number));
         tx.emit(NewEvent::new("ticket.submitted", id, 1).facts(facts).tell(to_role("DISPATCHER", None, "ticket.submitted", zh, en)));
@@ -244,6 +247,10 @@ macro_rules! wanted {
     (@text $self:ident $text:ident) => { &$self.$text };
 }
 
+pub(super) fn ids(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
+    ids.iter().map(|id| needed_id(field, id)).collect()
+}
+
 pub(super) fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = at else { return Ok(None) };
     from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
@@ -259,12 +266,13 @@ wanted! {
     RefuseTicketRequest "ticket.refuse" text |ask| Command::Refuse { reason: ask.reason() };
     DispatchTicketRequest "ticket.dispatch" text |ask| Command::Dispatch {
         lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
-        support: ask.support_unit_ids.iter().map(|unit| needed_id("support_unit_ids", unit)).collect::<Result<_, _>>()?,
+        support: ids("support_unit_ids", &ask.support_unit_ids)?,
     };
     SignTicketRequest "ticket.sign" none |_ask| Command::Sign;
     ReturnTicketRequest "ticket.return" clause |ask| Command::Return {
         clause: ask.clause.clone(),
         suggested: needed_id("suggested_unit_id", &ask.suggested_unit_id)?,
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
     };
     ContactTicketRequest "ticket.handle" text |_ask| Command::Contact;
     VisitTicketRequest "ticket.handle" none |ask| Command::Visit { planned_at: instant("planned_at", ask.planned_at.as_ref())? };
@@ -276,14 +284,19 @@ wanted! {
             code: None,
             reason: ask.override_reason.clone(),
             taken_at: instant("taken_at", ask.taken_at.as_ref())?,
+            photo: id("photo_id", &ask.photo_id)?,
         },
     };
-    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0 };
+    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0, evidence: 0 };
     SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
     SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
     CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };
     RedoTicketRequest "ticket.call_back" reason |_ask| Command::Redo;
-    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score, tags: ask.tags.clone() };
+    RateTicketRequest "ticket.rate" text |ask| Command::Rate {
+        score: ask.score,
+        tags: ask.tags.clone(),
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
+    };
     WithdrawTicketRequest "ticket.withdraw" reason |_ask| Command::Withdraw;
     UrgeTicketRequest "ticket.urge" text |_ask| Command::Urge;
 }

@@ -113,6 +113,8 @@ pub struct Proof {
     pub reason: String,
     /// When it happened, if it is told later.
     pub taken_at: Option<Timestamp>,
+    /// A photo of the site.
+    pub photo: Option<Uuid>,
 }
 
 /// What somebody wants done.
@@ -133,6 +135,7 @@ pub enum Command {
     Return {
         clause: String,
         suggested: Uuid,
+        attachments: Vec<Uuid>,
     },
     Transfer {
         handler: Uuid,
@@ -153,6 +156,8 @@ pub enum Command {
         waive_support: bool,
         /// Parts that were split off and are not over.
         parts_open: i64,
+        /// Attachments of the lead unit.
+        evidence: u64,
     },
     SignOff,
     SendBack,
@@ -163,6 +168,7 @@ pub enum Command {
     Rate {
         score: i32,
         tags: Vec<i32>,
+        attachments: Vec<Uuid>,
     },
     Withdraw,
     Urge,
@@ -193,6 +199,15 @@ impl Command {
             Self::Beside(Beside::Ask(Asked::Ledger { owner, .. })) => owner.iter().copied().collect(),
             Self::Beside(Beside::Conclude { decisions, .. }) => decisions.iter().map(|decision| decision.unit).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// Attachments that it rests on.
+    pub fn attachments(&self) -> &[Uuid] {
+        match self {
+            Self::Return { attachments, .. } | Self::Rate { attachments, .. } => attachments,
+            Self::CheckIn { proof, .. } => proof.photo.as_slice(),
+            _ => &[],
         }
     }
 
@@ -291,6 +306,8 @@ pub enum Change {
         clause: String,
         suggested: Uuid,
         clocks: Vec<Clock>,
+        #[serde(default)]
+        attachments: Vec<Uuid>,
     },
     Transferred {
         unit: Uuid,
@@ -323,6 +340,8 @@ pub enum Change {
         /// When it happened, if earlier than it was told.
         #[serde(default)]
         arrived_at: Option<Timestamp>,
+        #[serde(default)]
+        photo: Option<Uuid>,
     },
     Reported {
         unit: Uuid,
@@ -354,6 +373,8 @@ pub enum Change {
         /// A bad rating begins a case with its own clock.
         #[serde(default)]
         clocks: Vec<Clock>,
+        #[serde(default)]
+        attachments: Vec<Uuid>,
     },
     Withdrawn,
     Urged {
