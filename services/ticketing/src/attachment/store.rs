@@ -376,7 +376,7 @@ pub async fn cleared(tx: &mut TenantTx, id: Uuid, next: Timestamp) -> sqlx::Resu
     let freed = held(tx, id, State::Rejected).await?;
     sqlx::query(
         "with p as (delete from attachment_piece where tenant_id = $1 and attachment_id = $2)
-         update attachment set due_at = case when ticket_id is null or state = $3 then $4 end,
+         update attachment set due_at = case when ticket_id is null or state = $3 then $4::timestamptz end,
            held_bytes = case when state = $3 then 0 else held_bytes end
          where tenant_id = $1 and id = $2 and state in ($3, $5)",
     )
