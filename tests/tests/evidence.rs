@@ -82,6 +82,18 @@ async fn finish(person: &Person, attachment: &Value) -> Answer {
     person.post(&format!("/v1/attachments/{}:finish", text(&attachment["id"])), json!({})).await
 }
 
+/// An attachment once it was looked at.
+async fn ready(person: &Person, attachment: &Value) -> Value {
+    for _ in 0..200 {
+        let now = person.get(&format!("/v1/attachments/{}", text(&attachment["id"]))).await.ok();
+        if now["state"] == "READY" {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{attachment} never became ready");
+}
+
 /// Sends something whole; what came of it.
 async fn send(person: &Person, ticket: &Value, kind: &str, bytes: &[u8]) -> Answer {
     let attachment = announce(person, ticket, kind, bytes.len()).await.ok();
@@ -116,6 +128,17 @@ fn objects(world: &World, below: &str) -> Vec<std::path::PathBuf> {
     drumtower_tests::sources::files(&world.dir.join("store").join(below), "")
 }
 
+/// Waits until a folder of the store is empty.
+async fn nothing_in(world: &World, below: &str) {
+    for _ in 0..200 {
+        if objects(world, below).is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("objects stay in {below}: {:?}", objects(world, below));
+}
+
 #[tokio::test]
 async fn an_upload_that_broke_off_goes_on_and_the_photo_is_rid_of_where_it_was_taken() {
     let [enterprise, dispatcher, liaison] = people(["enterprise", "dispatcher", "liaison"]).await;
@@ -148,7 +171,20 @@ async fn an_upload_that_broke_off_goes_on_and_the_photo_is_rid_of_where_it_was_t
         (json!(bytes.len().to_string()), json!(bytes.len().to_string()))
     );
     assert_eq!(append(&enterprise, &upload, bytes.len(), b"x").await.reason(), "MORE_THAN_ANNOUNCED");
-    let ready = finish(&enterprise, &upload).await.ok();
+    let long = announce(&enterprise, &ticket, "DOCUMENT", 9 << 20).await.ok();
+    assert_eq!(append(&enterprise, &long, 0, &vec![0; (4 << 20) + 1]).await.reason(), "PIECE_TOO_LARGE");
+    assert_eq!(append(&enterprise, &long, 0, &vec![0; 9 << 20]).await.reason(), "PIECE_TOO_LARGE");
+    assert_eq!(append(&enterprise, &long, 0, &vec![0; 4 << 20]).await.ok()["stored_bytes"], (4 << 20).to_string());
+    assert_eq!(append(&enterprise, &long, 4 << 20, b"little").await.reason(), "PIECE_TOO_SMALL");
+    let of_ticket = format!("/v1/tickets/{}/attachments", text(&ticket["id"]));
+    assert_eq!(
+        dispatcher.get(&of_ticket).await.ok()["attachments"].as_array().map(Vec::len),
+        Some(0),
+        "what is not ready shows to nobody else"
+    );
+    let (one, other) = tokio::join!(finish(&enterprise, &upload), finish(&enterprise, &upload));
+    assert!(["SCANNING", "READY"].contains(&text(&one.ok()["state"])) && ["SCANNING", "READY"].contains(&text(&other.ok()["state"])));
+    let ready = ready(&enterprise, &upload).await;
     assert_eq!(
         (&ready["state"], &ready["content_type"], &ready["has_thumbnail"], &ready["scanned"]),
         (&json!("READY"), &json!("image/jpeg"), &json!(true), &json!(false))
@@ -167,14 +203,7 @@ async fn an_upload_that_broke_off_goes_on_and_the_photo_is_rid_of_where_it_was_t
         let sealed = std::fs::read(&file).expect("read");
         assert!(!holds(&sealed, &[0xff, 0xd8, 0xff, 0xe0]) && !holds(&sealed, b"JFIF"), "{}", file.display());
     }
-    let folder = format!("1/upload/{}", text(&upload["id"]));
-    for _ in 0..100 {
-        if objects(world(), &folder).is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("pieces stay in {folder}");
+    nothing_in(world(), &format!("1/upload/{}", text(&upload["id"]))).await;
 }
 
 #[tokio::test]
@@ -202,19 +231,9 @@ async fn what_is_not_what_it_is_said_to_be_is_refused_and_gone() {
     let listed = enterprise.get(&format!("/v1/tickets/{}/attachments", text(&ticket["id"]))).await.ok();
     let states: Vec<&str> = listed["attachments"].as_array().into_iter().flatten().map(|one| text(&one["state"])).collect();
     assert_eq!(states, ["REJECTED"; 6]);
-    for _ in 0..100 {
-        let left: usize = listed["attachments"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|one| objects(world(), &format!("1/upload/{}", text(&one["id"]))).len())
-            .sum();
-        if left == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    for one in listed["attachments"].as_array().into_iter().flatten() {
+        nothing_in(world(), &format!("1/upload/{}", text(&one["id"]))).await;
     }
-    panic!("what was rejected stays in the store");
 }
 
 #[tokio::test]
@@ -382,23 +401,10 @@ async fn what_a_scanner_finds_goes_and_what_it_did_not_see_waits_for_it() {
     assert_eq!(link(&enterprise, &waits, false).await.reason(), "NOT_READY");
     let listener = tokio::net::TcpListener::bind(address).await.expect("the same port");
     let _scanner = tokio::spawn(clamd(listener));
-    for _ in 0..200 {
-        let now = enterprise.get(&format!("/v1/attachments/{}", text(&waits["id"]))).await.ok();
-        if now["state"] == "READY" {
-            assert_eq!(now["scanned"], true);
-            // Only what is kept is left: the one with the virus has no object at all.
-            let kept = objects(&world, "1/attachment").len();
-            for _ in 0..100 {
-                if objects(&world, "1/upload").is_empty() {
-                    return assert_eq!(kept, 2, "clean and late");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            panic!("pieces stay");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the scanner is back and nobody asked it");
+    assert_eq!(ready(&enterprise, &waits).await["scanned"], true);
+    // Only what is kept is left: the one with the virus has no object at all.
+    nothing_in(&world, "1/upload").await;
+    assert_eq!(objects(&world, "1/attachment").len(), 2, "clean and late");
 }
 
 /// Speaks clamd's INSTREAM: what says EICAR is ill.
@@ -418,4 +424,107 @@ async fn clamd(listener: tokio::net::TcpListener) {
         let verdict: &[u8] = if holds(&bytes, b"EICAR") { b"stream: Eicar-Test-Signature FOUND\0" } else { b"stream: OK\0" };
         stream.write_all(verdict).await.expect("told");
     }
+}
+
+/// Runs a statement about one attachment of the first district as the administrator: time passes, or a process dies, at once.
+async fn happens(statement: &'static str, attachment: &Value) {
+    let id = uuid::Uuid::try_parse(text(&attachment["id"])).expect("an id");
+    let changed = sqlx::query(statement).bind(id).execute(&mut world().admin().await).await.expect("done");
+    assert_eq!(changed.rows_affected(), 1, "{statement}");
+}
+
+const A_DAY_PASSES: &str =
+    "update ticketing.attachment set created_at = created_at - interval '25 hours', due_at = now() - interval '1 hour' where id = $1";
+const A_MINUTE_PASSES: &str = "update ticketing.attachment set due_at = now() where id = $1 and state = 5";
+
+async fn held(tenant: i32) -> i64 {
+    let held = sqlx::query_scalar("select bytes from ticketing.attachment_quota where tenant_id = $1");
+    held.bind(tenant).fetch_one(&mut world().admin().await).await.expect("a quota")
+}
+
+/// The quota's number is what the rows hold, whatever happened to them.
+async fn quota_adds_up() {
+    let wrong: Vec<(i32, i64, i64)> = sqlx::query_as(
+        "select q.tenant_id, q.bytes, coalesce(sum(a.held_bytes), 0)::int8 from ticketing.attachment_quota q
+         left join ticketing.attachment a on a.tenant_id = q.tenant_id group by q.tenant_id, q.bytes having q.bytes <> coalesce(sum(a.held_bytes), 0)",
+    )
+    .fetch_all(&mut world().admin().await)
+    .await
+    .expect("asked");
+    assert_eq!(wrong, []);
+}
+
+async fn rows_of(attachment: &Value) -> i64 {
+    let id = uuid::Uuid::try_parse(text(&attachment["id"])).expect("an id");
+    let rows = sqlx::query_scalar(
+        "select (select count(*) from ticketing.attachment where id = $1) + (select count(*) from ticketing.attachment_piece where attachment_id = $1)",
+    );
+    rows.bind(id).fetch_one(&mut world().admin().await).await.expect("counted")
+}
+
+#[tokio::test]
+async fn what_nobody_wants_goes_after_a_day_and_what_a_process_left_is_ended_by_another() {
+    let [enterprise] = people(["enterprise"]).await;
+    let bytes = photo();
+    let broken = announce(&enterprise, &Value::Null, "PHOTO", bytes.len()).await.ok();
+    append(&enterprise, &broken, 0, &bytes[..100_000]).await.ok();
+    let unclaimed = send(&enterprise, &Value::Null, "PHOTO", &bytes).await.ok();
+    let rejected = announce(&enterprise, &Value::Null, "PHOTO", 8).await.ok();
+    append(&enterprise, &rejected, 0, b"a text..").await.ok();
+    assert_eq!(finish(&enterprise, &rejected).await.reason(), "NOT_A_PHOTO");
+    let claimed = send(&enterprise, &Value::Null, "PHOTO", &bytes).await.ok();
+    let submit = json!({ "title": "占道经营", "description": "门口占道", "kind": "HELP", "attachment_ids": [claimed["id"]] });
+    // The same photo in two submissions at once: one of them has it, and of the other nothing stays.
+    let (one, other) = tokio::join!(enterprise.post("/v1/tickets", submit.clone()), enterprise.post("/v1/tickets", submit));
+    let mut came: Vec<u16> = vec![one.status, other.status];
+    came.sort_unstable();
+    assert_eq!(came, [200, 400], "{} {}", one.text, other.text);
+
+    for attachment in [&broken, &unclaimed, &rejected, &claimed] {
+        happens(A_DAY_PASSES, attachment).await;
+    }
+    for attachment in [&broken, &unclaimed, &rejected] {
+        for _ in 0..100 {
+            if enterprise.get(&format!("/v1/attachments/{}", text(&attachment["id"]))).await.status == 404 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(rows_of(attachment).await > 0, "its row goes after its objects");
+        happens(A_MINUTE_PASSES, attachment).await;
+        for _ in 0..100 {
+            if rows_of(attachment).await == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(rows_of(attachment).await, 0);
+        for folder in ["upload", "attachment"] {
+            let left = objects(world(), &format!("1/{folder}/{}", text(&attachment["id"])));
+            assert!(left.is_empty(), "{left:?}");
+        }
+    }
+    let path = link(&enterprise, &claimed, false).await.ok();
+    assert_eq!(download(DISTRICTS[0], text(&path["path"])).await.0, 200, "what a request was submitted with stays");
+    assert!(held(1).await > 0);
+    quota_adds_up().await;
+
+    // A process that died while it looked at one: its lease runs out, and the watch looks again.
+    let left = announce(&enterprise, &Value::Null, "PHOTO", bytes.len()).await.ok();
+    append(&enterprise, &left, 0, &bytes).await.ok();
+    happens("update ticketing.attachment set state = 2, attempts = 1, due_at = now() where id = $1", &left).await;
+    ready(&enterprise, &left).await;
+    // One that processes die of again and again is not looked at for ever.
+    let deadly = announce(&enterprise, &Value::Null, "PHOTO", bytes.len()).await.ok();
+    append(&enterprise, &deadly, 0, &bytes).await.ok();
+    happens("update ticketing.attachment set state = 2, attempts = 5, due_at = now() where id = $1", &deadly).await;
+    for _ in 0..100 {
+        if enterprise.get(&format!("/v1/attachments/{}", text(&deadly["id"]))).await.ok()["state"] == "REJECTED" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(finish(&enterprise, &deadly).await.reason(), "UNREADABLE");
+    nothing_in(world(), &format!("1/upload/{}", text(&deadly["id"]))).await;
+    quota_adds_up().await;
 }

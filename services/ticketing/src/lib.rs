@@ -91,8 +91,8 @@ fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
 fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
     let downloads = Semaphore::new(attachment::api::DOWNLOADS);
     let attachments = attachment::api::Attachments { examiner, quota: parts.config.store.quota_bytes, downloads };
-    // A piece with what travels beside it.
-    let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(5 * 1024 * 1024);
+    // As much as the guard takes: what is larger than a piece may be hears it from us.
+    let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(16 * 1024 * 1024);
     let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
     let dispatch = dispatch::api::Dispatch { db: parts.db.clone(), cards: cards(parts), settings: settings.clone() };
     let tickets = ticket::api::Tickets {

@@ -66,7 +66,11 @@ impl Attachments {
         if ask.size_bytes > self.quota || !store::reserve(&mut tx, ask.size_bytes, self.quota).await? {
             return Err(rules::quota_full(self.quota).into());
         }
-        let there = store::count(&mut tx, ticket, uploader).await?;
+        let unit = whole.as_ref().and_then(|ticket| rules::unit_of(&reach, ticket));
+        let there = match ticket {
+            Some(ticket) => store::count_of_ticket(&mut tx, ticket, unit.is_some()).await?,
+            None => store::count_loose(&mut tx, uploader).await?,
+        };
         match &whole {
             Some(ticket) => rules::add(ticket, &reach, visibility, there)?,
             None => rules::add_loose(visibility, there)?,
@@ -87,7 +91,7 @@ impl Attachments {
             thumbnail: false,
             reason: String::new(),
             uploader,
-            unit: whole.as_ref().and_then(|ticket| rules::unit_of(&reach, ticket)),
+            unit,
             used: false,
             created_at: call.now,
         };
@@ -163,13 +167,13 @@ impl Attachments {
 
     async fn list(&self, request: Request<ListAttachmentsRequest>) -> Result<Response<ListAttachmentsResponse>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let id = needed_id("ticket_id", &ask.ticket_id)?;
+        let (id, user) = (needed_id("ticket_id", &ask.ticket_id)?, call.person()?.sub);
         let reach = call.reach("ticket.read");
         let mut tx = self.examiner.db.read(&call).await?;
         let (_, ticket) = ticket::store::by_id(&mut tx, id).await?;
         query::reaches(&reach, &ticket)?;
         let all = store::of_ticket(&mut tx, id).await?;
-        let attachments = all.into_iter().filter(|attachment| rules::shows(attachment, &reach, &ticket)).map(shown).collect();
+        let attachments = all.into_iter().filter(|attachment| rules::shows(attachment, user, &reach, &ticket)).map(shown).collect();
         Ok(Response::new(ListAttachmentsResponse { attachments }))
     }
 

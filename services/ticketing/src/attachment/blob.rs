@@ -1,7 +1,7 @@
 //! Where the bytes are: objects in a folder or in an S3-compatible store, one folder a district, sealed in frames under the district's key.
 //! A frame says which object it is of, where it stands and whether it is the last: nothing is cut off, reordered or moved unnoticed.
 
-use std::{path::Path as Folder, sync::Arc};
+use std::{os::unix::fs::DirBuilderExt as _, path::Path as Folder, sync::Arc};
 
 use bytes::Bytes;
 use drumtower_runtime::{
@@ -43,7 +43,9 @@ impl Blobs {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let url = config.store.url.as_str();
         if let Some(folder) = url.strip_prefix("file://") {
-            std::fs::create_dir_all(folder).map_err(|error| format!("store.url: {folder}: {error}"))?;
+            // Sealed, and still nobody else's.
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| format!("store.url: {folder}: {error}"))?;
             let folder = LocalFileSystem::new_with_prefix(Folder::new(folder))?.with_automatic_cleanup(true).with_fsync(true);
             return Ok(Self { store: Arc::new(folder), root: Path::default() });
         }

@@ -15,8 +15,9 @@ const MIB: i64 = 1024 * 1024;
 pub const PIECE_MOST: i64 = 4 * MIB;
 /// Smallest piece but the last: else a large file could come as millions of objects.
 pub const PIECE_LEAST: i64 = 64 * 1024;
-/// Attachments of one request (our decision: ten photos a visit, four visits).
-const MOST_OF_TICKET: i64 = 40;
+/// Attachments of one request from units, and as many from everybody else: neither side keeps the other from showing something (our
+/// decision: ten photos a visit, two visits).
+const MOST_OF_SIDE: i64 = 20;
 /// Attachments of one person that belong to no request yet (our decision: as many as a submission may carry).
 const MOST_LOOSE: i64 = 20;
 /// How long an upload that is not over, or that no request was submitted with, is kept.
@@ -69,7 +70,7 @@ pub fn announce(kind: Kind, name: &str, size: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether one more fits a request, which `there` are of already, seen by whom is wanted.
+/// Whether one more fits a request, which `there` are of already from the same side, seen by whom is wanted.
 pub fn add(ticket: &request::Ticket, reach: &Reach, visibility: Visibility, there: i64) -> Result<(), Refusal> {
     if matches!(ticket.state, request::State::Withdrawn | request::State::Merged) {
         return Err(Refusal::state("TICKET_OVER", "诉求已撤回或并单", "the request was withdrawn or merged"));
@@ -77,7 +78,7 @@ pub fn add(ticket: &request::Ticket, reach: &Reach, visibility: Visibility, ther
     if visibility == Visibility::Internal && !is_inside(reach, ticket) {
         return Err(Refusal::invalid("visibility", "NOT_INSIDE", "仅承办单位可设为仅内部", "only units keep something among themselves"));
     }
-    few(there, MOST_OF_TICKET)
+    few(there, MOST_OF_SIDE)
 }
 
 /// Whether a person may keep one more that belongs to no request yet.
@@ -118,15 +119,16 @@ fn is_inside(reach: &Reach, ticket: &request::Ticket) -> bool {
     reach.all || unit_of(reach, ticket).is_some()
 }
 
-/// Whether an attachment shows to somebody who reads its request.
-pub fn shows(attachment: &Attachment, reach: &Reach, ticket: &request::Ticket) -> bool {
-    attachment.visibility != Visibility::Internal || is_inside(reach, ticket)
+/// Whether an attachment shows to somebody who reads its request. What is not ready is its uploader's affair.
+pub fn shows(attachment: &Attachment, user: Uuid, reach: &Reach, ticket: &request::Ticket) -> bool {
+    let meant = attachment.visibility != Visibility::Internal || is_inside(reach, ticket);
+    meant && (attachment.state == State::Ready || attachment.uploader == user)
 }
 
 /// Whether somebody may read an attachment: its request too, or it is their own that belongs to none. Else it is as if it were not there.
 pub fn read(attachment: &Attachment, user: Uuid, reach: &Reach, ticket: Option<&request::Ticket>) -> Result<(), Refusal> {
     let may = match ticket {
-        Some(ticket) => query::reaches(reach, ticket).is_ok() && shows(attachment, reach, ticket),
+        Some(ticket) => query::reaches(reach, ticket).is_ok() && shows(attachment, user, reach, ticket),
         None => attachment.uploader == user,
     };
     if may { Ok(()) } else { Err(Refusal::not_found("attachment")) }

@@ -99,18 +99,34 @@ pub async fn reserve(tx: &mut TenantTx, bytes: i64, quota: i64) -> sqlx::Result<
     Ok(taken.rows_affected() > 0)
 }
 
-/// How many attachments of a request there are, or of a person's that belong to none; what was rejected does not count.
-#[tracing::instrument(name = "db.attachment.count", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn count(tx: &mut TenantTx, ticket: Option<Uuid>, uploader: Uuid) -> sqlx::Result<i64> {
-    let counted = [State::Uploading, State::Scanning, State::Ready].map(|state| small(state as i32));
+/// States of what counts; what was rejected does not.
+fn counted() -> [i16; 3] {
+    [State::Uploading, State::Scanning, State::Ready].map(|state| small(state as i32))
+}
+
+/// How many attachments of a request there are from units, or from everybody else.
+#[tracing::instrument(name = "db.attachment.count_of_ticket", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn count_of_ticket(tx: &mut TenantTx, ticket: Uuid, of_units: bool) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "select count(*) from attachment where tenant_id = $1 and state = any($4)
-           and (ticket_id = $2 or ($2 is null and ticket_id is null and uploader_id = $3))",
+        "select count(*) from attachment where tenant_id = $1 and ticket_id = $2 and (unit_id is not null) = $3 and state = any($4)",
     )
     .bind(tx.tenant())
     .bind(ticket)
+    .bind(of_units)
+    .bind(counted())
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// How many attachments of a person belong to no request yet.
+#[tracing::instrument(name = "db.attachment.count_loose", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn count_loose(tx: &mut TenantTx, uploader: Uuid) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from attachment where tenant_id = $1 and uploader_id = $2 and ticket_id is null and state = any($3)",
+    )
+    .bind(tx.tenant())
     .bind(uploader)
-    .bind(counted)
+    .bind(counted())
     .fetch_one(tx.conn())
     .await
 }
@@ -353,10 +369,20 @@ pub async fn abandon(tx: &mut TenantTx, id: Uuid, due_at: Timestamp) -> sqlx::Re
     Ok(done.rows_affected() > 0)
 }
 
-/// Attachments of the district whose time has come, those of before first: which, in which state, whether they belong to no request,
-/// since when. The state is `None` for one that is gone but for its objects.
+/// An attachment whose time has come.
+#[derive(Debug)]
+pub struct Due {
+    pub id: Uuid,
+    /// None when it is gone but for its objects.
+    pub state: Option<State>,
+    /// It belongs to no request.
+    pub loose: bool,
+    pub created_at: Timestamp,
+}
+
+/// Attachments of the district whose time has come, the longest overdue first.
 #[tracing::instrument(name = "db.attachment.due", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn due(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<(Uuid, Option<State>, bool, Timestamp)>> {
+pub async fn due(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<Due>> {
     let now = tx.now().to_sqlx();
     let rows: Vec<(Uuid, i16, bool, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select id, state, ticket_id is null, created_at from attachment where tenant_id = $1 and due_at <= $2 order by due_at limit $3",
@@ -366,7 +392,13 @@ pub async fn due(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<(Uuid, Optio
     .bind(limit)
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|(id, state, loose, at)| (id, State::try_from(i32::from(state)).ok(), loose, at.to_jiff())).collect())
+    let due = |(id, state, loose, created_at): (Uuid, i16, bool, jiff_sqlx::Timestamp)| Due {
+        id,
+        state: State::try_from(i32::from(state)).ok(),
+        loose,
+        created_at: created_at.to_jiff(),
+    };
+    Ok(rows.into_iter().map(due).collect())
 }
 
 /// The pieces of an upload are gone, and what is rejected holds nothing any more. What belongs to no request, and what is rejected, is

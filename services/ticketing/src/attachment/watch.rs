@@ -45,7 +45,7 @@ async fn look(examiner: &Examiner) -> Result<(), Fault> {
 /// One turn of one district. One that fails keeps none of the others waiting.
 async fn turn(examiner: &Examiner, tenant: i32) -> Result<(), Fault> {
     let now = examiner.clock.now();
-    for (id, state, loose, created_at) in store::due(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await? {
+    for store::Due { id, state, loose, created_at } in store::due(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await? {
         let done = match state.map(|state| step(state, loose, created_at, now)) {
             Some(Step::Examine) => {
                 // Looking may take a while, and whoever else waits here waits for nothing of it.
