@@ -14,7 +14,7 @@ use drumtower::{
     database::{self, Admin},
     local::{Port, Postgres, Redis},
 };
-use drumtower_runtime::config::{Config, Database, Gateway, SERVICES, Store, Telemetry};
+use drumtower_runtime::config::{Config, Database, Gateway, Outgoing, SERVICES, Store, Telemetry};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -73,6 +73,7 @@ impl World {
     /// Builds a world; panics with what is wrong when it cannot.
     pub fn start(wanted: &Wanted) -> Self {
         clear_old_worlds();
+        drumtower_runtime::web::use_ring();
         let prefix = format!("drumtower-{}-", std::process::id());
         let dir = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder").keep();
         let secrets = dir.join("secrets");
@@ -103,6 +104,8 @@ impl World {
                 ..Store::default()
             },
             telemetry: Telemetry { otlp: wanted.otlp.clone(), ..Config::default().telemetry },
+            // Somebody else's server, which a test may play.
+            outgoing: Outgoing { inside: vec![format!("127.0.0.1:{}", free_port())] },
         };
         std::fs::write(dir.join("drumtower.toml"), toml::to_string(&config).expect("TOML")).expect("written");
         let world = Self { config, postgres, redis: Mutex::new(redis), dir, children: Mutex::default() };

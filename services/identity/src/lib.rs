@@ -27,6 +27,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
     migrations: &[
         ("0002_identity", include_str!("../migrations/0002_identity.sql")),
         ("0003_past_sessions", include_str!("../migrations/0003_past_sessions.sql")),
+        ("0004_people_of_companies", include_str!("../migrations/0004_people_of_companies.sql")),
     ],
 };
 

@@ -31,6 +31,16 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Where the bytes of attachments are.
     pub store: Store,
+    /// Calls to other people's servers.
+    pub outgoing: Outgoing,
+}
+
+/// Calls to other people's servers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    /// Hosts with ports inside the house that a district may call all the same, for example `10.1.2.3:8443`.
+    pub inside: Vec<String>,
 }
 
 /// The database.
@@ -111,6 +121,7 @@ impl Default for Config {
             secrets: PathBuf::from("secrets"),
             store: Store::default(),
             telemetry: Telemetry { otlp: None, log: "info,sqlx=warn,h2=warn,hyper=warn,tower=warn".into(), sample: 1.0 },
+            outgoing: Outgoing::default(),
         }
     }
 }

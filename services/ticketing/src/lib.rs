@@ -44,6 +44,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
         ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
+        ("0014_channels", include_str!("../migrations/0014_channels.sql")),
     ],
 };
 

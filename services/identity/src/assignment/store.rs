@@ -70,6 +70,24 @@ pub async fn holders(tx: &mut TenantTx, role: i32, node: Option<Uuid>) -> sqlx::
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }
 
+/// Active people of a company who hold a role now.
+#[tracing::instrument(name = "db.assignment.holders_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn holders_in(tx: &mut TenantTx, role: i32, enterprise: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    let now = tx.now().to_sqlx();
+    sqlx::query_scalar(
+        "select distinct a.user_id from user_account u
+         join assignment a on a.tenant_id = $1 and a.user_id = u.id and a.role = $2
+           and a.valid_from <= $4 and (a.valid_to is null or a.valid_to > $4)
+         where u.tenant_id = $1 and u.enterprise_id = $3 and u.active",
+    )
+    .bind(tx.tenant())
+    .bind(i16::try_from(role).unwrap_or_default())
+    .bind(enterprise)
+    .bind(now)
+    .fetch_all(tx.conn())
+    .await
+}
+
 #[tracing::instrument(name = "db.assignment.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn insert(tx: &mut TenantTx, grant: &Grant, granted_by: &str) -> sqlx::Result<Row> {
     let now = tx.now().to_sqlx();

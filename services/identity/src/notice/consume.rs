@@ -38,13 +38,16 @@ impl Consumer for Notices {
     }
 }
 
-/// The people a notify speaks to: one person, or the holders of a role.
+/// The people a notify speaks to: one person, or the holders of a role, be it in the district, in a unit or in a company.
 async fn addressed(tx: &mut TenantTx, notify: &Notify) -> Result<Vec<Uuid>, Fault> {
     if let Ok(id) = Uuid::try_parse(&notify.user_id) {
         let known = user::store::by_id(tx, id).await?.is_some();
         return Ok(if known { vec![id] } else { Vec::new() });
     }
     let Some(role) = Role::from_str_name(&notify.role) else { return Ok(Vec::new()) };
+    if let Ok(enterprise) = Uuid::try_parse(&notify.enterprise_id) {
+        return Ok(assignment::store::holders_in(tx, role as i32, enterprise).await?);
+    }
     let node = Uuid::try_parse(&notify.unit_id).ok();
     Ok(assignment::store::holders(tx, role as i32, node).await?)
 }

@@ -84,7 +84,13 @@ pub fn to_role(role: &str, unit: Option<Uuid>, kind: &str, zh: impl Into<String>
         kind: kind.to_owned(),
         text_zh: zh.into(),
         text_en: en.into(),
+        enterprise_id: String::new(),
     }
+}
+
+/// Tells those of a company who ask for help in its name.
+pub fn to_company(enterprise: Uuid, kind: &str, zh: impl Into<String>, en: impl Into<String>) -> Notify {
+    Notify { enterprise_id: enterprise.to_string(), ..to_role("REQUESTER", None, kind, zh, en) }
 }
 
 /// Tells one person.
@@ -96,6 +102,7 @@ pub fn to_person(user: Uuid, kind: &str, zh: impl Into<String>, en: impl Into<St
         kind: kind.to_owned(),
         text_zh: zh.into(),
         text_en: en.into(),
+        enterprise_id: String::new(),
     }
 }
 
@@ -108,17 +115,35 @@ struct StoredNotify {
     kind: String,
     zh: String,
     en: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    enterprise: String,
 }
 
 impl From<Notify> for StoredNotify {
     fn from(notify: Notify) -> Self {
-        Self { user: notify.user_id, unit: notify.unit_id, role: notify.role, kind: notify.kind, zh: notify.text_zh, en: notify.text_en }
+        Self {
+            user: notify.user_id,
+            unit: notify.unit_id,
+            role: notify.role,
+            kind: notify.kind,
+            zh: notify.text_zh,
+            en: notify.text_en,
+            enterprise: notify.enterprise_id,
+        }
     }
 }
 
 impl From<StoredNotify> for Notify {
     fn from(stored: StoredNotify) -> Self {
-        Self { user_id: stored.user, unit_id: stored.unit, role: stored.role, kind: stored.kind, text_zh: stored.zh, text_en: stored.en }
+        Self {
+            user_id: stored.user,
+            unit_id: stored.unit,
+            role: stored.role,
+            kind: stored.kind,
+            text_zh: stored.zh,
+            text_en: stored.en,
+            enterprise_id: stored.enterprise,
+        }
     }
 }
 

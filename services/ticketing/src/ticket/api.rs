@@ -7,13 +7,13 @@ use drumtower_proto::ticketing::{
     DispatchTicketRequest, GetTicketRequest, ImportTicketsRequest, ImportTicketsResponse, ListTicketEventsRequest,
     ListTicketEventsResponse, ListTicketsRequest, ListTicketsResponse, RateTicketRequest, RedoTicketRequest, RefuseTicketRequest,
     ReportDoneTicketRequest, ReturnTicketRequest, SendBackTicketRequest, SignOffTicketRequest, SignTicketRequest, TransferTicketRequest,
-    UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket_service_server::TicketService,
+    UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket::Source, ticket_service_server::TicketService,
 };
 use drumtower_runtime::{
     Call, Db, Fault, Reach, Refusal,
     call::{id, needed_id},
     clock::{from_proto, to_proto},
-    log::{NewEvent, to_role},
+    log::NewEvent,
     page,
     seal::{Sealer, Sealers},
 };
@@ -27,15 +27,12 @@ use super::{
     import,
     number::Numbers,
     query::{self, Filter},
-    rules::{self, Change, Command, Position, Proof, Ticket, Who},
-    shown::{place, shown, told},
-    store::{self, Matter},
+    rules::{self, Command, Position, Proof, Who},
+    shown::{shown, told},
+    store,
+    submit::{self, Draft, Submission},
 };
-use crate::{
-    attachment,
-    clock::rules::{Matter as Promised, Name},
-    setting::Settings,
-};
+use crate::{attachment, setting::Settings};
 
 /// Requests for help.
 #[derive(Debug)]
@@ -61,59 +58,32 @@ impl Tickets {
         let (call, ask) = Call::take(request)?;
         let person = call.person()?.clone();
         let reach = call.reach("ticket.submit");
-        let enterprise = enterprise_of(&call, &reach, &ask.enterprise_id)?;
-        let card = self.cards.enterprise(&call, enterprise).await?;
-        let building = match id("building_id", &ask.building_id)? {
-            Some(building) => Some(self.cards.building(&call, building).await?),
-            None => None,
-        };
+        let source = source_of(&call, &reach, &ask)?;
+        let enterprise = if for_nobody(source, &ask) { None } else { Some(enterprise_of(&call, &reach, &ask.enterprise_id)?) };
         let attachments = ids("attachment_ids", &ask.attachment_ids)?;
-        let (name, phone) = self.contact(&call, person.sub, &ask).await?;
-        let sealer = self.sealers.of(&self.db, &call).await?;
-        let setting = self.settings.of(&call).await?;
-        let id = Uuid::now_v7();
-        let row = id.to_string();
-        let matter = Matter {
-            id,
-            number: self.numbers.next(&self.db, call.tenant, call.now).await?,
+        let draft = Draft {
             title: ask.title,
             description: ask.description,
-            enterprise_name: card.name,
-            building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
-            zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
-            parent: None,
-            latitude: building.as_ref().map(|building| building.latitude),
-            longitude: building.as_ref().map(|building| building.longitude),
+            enterprise,
+            building: id("building_id", &ask.building_id)?,
+            at: None,
+            source,
             place: ask.place,
-            contact_name: sealer.seal(place("contact_name", &row), &name)?,
-            contact_phone: sealer.seal(place("contact_phone", &row), &phone)?,
-            imported: false,
-            result_text: String::new(),
-            machine: setting.machine().version.clone(),
+            contact_name: ask.contact_name,
+            contact_phone: ask.contact_phone,
+            requester: person.sub,
         };
+        let matter = self.drafted(&call, draft).await?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let setting = self.settings.of(&call).await?;
         let kind = rules::Kind::try_from(ask.kind).unwrap_or_default();
-        let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ask.danger };
-        let clocks = vec![setting.book(&matter.machine).promises.start(Name::C1, 1, promised, call.now)];
-        let change = Change::Submitted { kind: ask.kind, danger: ask.danger, requester: person.sub, enterprise, clocks };
-        let ticket = Ticket::begin(&change, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
+        let submission = Submission { kind, danger: ask.danger, requester: person.sub, enterprise };
         let mut tx = self.db.write(&call).await?;
-        store::insert(&mut tx, &matter, &ticket, &call.actor_name(), &change, setting.policy_version()).await?;
-        attachment::api::claim(&mut tx, &call, id, &attachments).await?;
-        let facts = serde_json::json!({ "number": matter.number, "state": ticket.state.as_str_name(), "enterprise": enterprise });
-        let (zh, en) = (format!("新诉求 {} 待受理", matter.number), format!("{}: a new request", matter.number));
-        tx.emit(NewEvent::new("ticket.submitted", id, 1).facts(facts).tell(to_role("DISPATCHER", None, "ticket.submitted", zh, en)));
+        let (matter, ticket) = submit::submit(&mut tx, &setting, matter, submission, &call.actor_name()).await?;
+        attachment::api::claim(&mut tx, &call, matter.id, &attachments).await?;
+        tx.emit(submit::submitted(&matter, &ticket));
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
-    }
-
-    /// Whom to contact: as said, else the caller as identity knows them.
-    async fn contact(&self, call: &Call, person: Uuid, ask: &CreateTicketRequest) -> Result<(String, String), Fault> {
-        if !ask.contact_name.is_empty() && !ask.contact_phone.is_empty() {
-            return Ok((ask.contact_name.clone(), ask.contact_phone.clone()));
-        }
-        let card = self.cards.user(call, person).await?;
-        let or = |said: &str, known: String| if said.is_empty() { known } else { said.to_owned() };
-        Ok((or(&ask.contact_name, card.name), or(&ask.contact_phone, card.phone)))
     }
 
     /// One verb: load and lock, decide, apply, save, tell, in one transaction.
@@ -194,6 +164,22 @@ impl Tickets {
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         tx.commit(ImportTicketsResponse { created: count(created), unchanged: count(unchanged) }).await
     }
+}
+
+/// The way a request came. Who submits for anybody says how they heard of it; what channels bring says so itself.
+fn source_of(call: &Call, reach: &Reach, ask: &CreateTicketRequest) -> Result<Source, Refusal> {
+    match ask.source() {
+        Source::Unspecified | Source::Web => Ok(Source::Web),
+        by_hand @ (Source::Phone | Source::Window | Source::Proxy) if reach.all => Ok(by_hand),
+        // Identity takes what people write in WeChat.
+        Source::Wechat if call.caller == "identity" => Ok(Source::Wechat),
+        _ => Err(Refusal::invalid("source", "NOT_YOUR_CHANNEL", "不能使用该来源", "is not a way that you submit by")),
+    }
+}
+
+/// Who calls may be of no company; whom to contact is said then.
+fn for_nobody(source: Source, ask: &CreateTicketRequest) -> bool {
+    matches!(source, Source::Phone | Source::Window | Source::Proxy) && ask.enterprise_id.is_empty() && !ask.contact_phone.is_empty()
 }
 
 /// The company that a request is for: as said, if the caller may speak for it, else the caller's own.

@@ -19,14 +19,12 @@ use super::{
     api::{Tickets, Wanted, code_of, ids, instant, wanted, who},
     change::{Said, change},
     query,
-    rules::{self, Asked, Beside, Command, Decision, Sought, Ticket},
+    rules::{self, Asked, Beside, Command, Decision, Sought},
     shown::{place, shown},
     store::{self, Matter},
+    submit::{Submission, caller, submit},
 };
-use crate::{
-    clock::rules::{Matter as Promised, Name},
-    setting::Setting,
-};
+use crate::setting::Setting;
 
 fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
     instant(field, at)?.ok_or_else(|| Refusal::invalid(field, "REQUIRED", "必填", "is required"))
@@ -118,17 +116,12 @@ impl Tickets {
         let (matter, ticket) = change(&mut tx, &call, &setting, &who, whole, Command::Beside(Beside::Split { children }), said).await?;
         let mut parts = Vec::with_capacity(ask.parts.len());
         for ((child, number), part) in numbers.into_iter().zip(&ask.parts) {
-            let (own, begun) = part_of(&sealer, &setting, &call, (&matter, &ticket), (child, number), part)?;
-            let submitted = rules::Change::Submitted {
-                kind: begun.kind as i32,
-                danger: begun.danger,
-                requester: begun.requester,
-                enterprise: begun.enterprise,
-                clocks: begun.clocks.clone(),
-            };
-            store::insert(&mut tx, &own, &begun, &actor, &submitted, setting.policy_version()).await?;
+            let own = part_of(&sealer, &setting, &matter, (child, number), part)?;
+            let kind = rules::Kind::try_from(part.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified).unwrap_or(ticket.kind);
+            let submission = Submission { kind, danger: ticket.danger, requester: ticket.requester, enterprise: ticket.enterprise };
+            let begun = submit(&mut tx, &setting, own, submission, &actor).await?;
             let accept = Command::Accept { kind: None, urgency: rules::Urgency::try_from(part.urgency).unwrap_or_default() };
-            let (own, accepted) = change(&mut tx, &call, &setting, &who, (own, begun), accept, said).await?;
+            let (own, accepted) = change(&mut tx, &call, &setting, &who, begun, accept, said).await?;
             parts.push(shown(&sealer, &setting, own, accepted)?);
         }
         let ticket = Some(shown(&sealer, &setting, matter, ticket)?);
@@ -167,37 +160,25 @@ impl Tickets {
     }
 }
 
-/// A part as it is submitted: what it is about, in the name and with the contact of the whole's requester.
-fn part_of(
-    sealer: &Sealer,
-    setting: &Setting,
-    call: &Call,
-    (whole, ticket): (&Matter, &Ticket),
-    (id, number): (Uuid, String),
-    part: &Part,
-) -> Result<(Matter, Ticket), Fault> {
+/// What a part is about, with the contact of the whole's requester.
+fn part_of(sealer: &Sealer, setting: &Setting, whole: &Matter, (id, number): (Uuid, String), part: &Part) -> Result<Matter, Fault> {
     let (from, to) = (whole.id.to_string(), id.to_string());
     let again = |column: &str, sealed: &[u8]| sealer.seal(place(column, &to), &sealer.open(place(column, &from), sealed)?);
-    let kind = rules::Kind::try_from(part.kind).ok().filter(|kind| *kind != rules::Kind::Unspecified).unwrap_or(ticket.kind);
-    let matter = Matter {
+    let phone = sealer.open(place("contact_phone", &from), &whole.contact_phone)?;
+    Ok(Matter {
         id,
         number,
         title: part.title.clone(),
         description: part.description.clone(),
         contact_name: again("contact_name", &whole.contact_name)?,
         contact_phone: again("contact_phone", &whole.contact_phone)?,
+        caller: caller(sealer, &phone),
         parent: Some(whole.id),
         imported: false,
         result_text: String::new(),
         machine: setting.machine().version.clone(),
         ..whole.clone()
-    };
-    let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: ticket.danger };
-    let clocks = vec![setting.book(&matter.machine).promises.start(Name::C1, 1, promised, call.now)];
-    let (danger, requester, enterprise) = (ticket.danger, ticket.requester, ticket.enterprise);
-    let submitted = rules::Change::Submitted { kind: kind as i32, danger, requester, enterprise, clocks };
-    let begun = Ticket::begin(&submitted, call.now).ok_or_else(|| Fault::broken("a submission begins a request"))?;
-    Ok((matter, begun))
+    })
 }
 
 macro_rules! verbs {

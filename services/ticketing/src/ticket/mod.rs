@@ -13,6 +13,7 @@ mod rating;
 pub mod rules;
 mod shown;
 pub mod store;
+pub mod submit;
 pub mod tell;
 pub mod watch;
 

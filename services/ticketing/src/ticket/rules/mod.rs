@@ -53,7 +53,8 @@ pub struct Ticket {
     pub urgency: Urgency,
     pub danger: bool,
     pub requester: Uuid,
-    pub enterprise: Uuid,
+    /// None for what concerns no company.
+    pub enterprise: Option<Uuid>,
     pub submitted_at: Timestamp,
     pub lead: Option<Uuid>,
     pub assignments: Vec<Assignment>,
@@ -275,7 +276,8 @@ pub enum Change {
         kind: i32,
         danger: bool,
         requester: Uuid,
-        enterprise: Uuid,
+        #[serde(default)]
+        enterprise: Option<Uuid>,
         clocks: Vec<Clock>,
     },
     Accepted {

@@ -37,8 +37,13 @@ impl World {
     fn submitted(&self, at: Timestamp) -> (Ticket, Change) {
         let matter = crate::clock::rules::Matter { kind: Kind::Help, urgency: Urgency::Unspecified, danger: false };
         let clocks = vec![self.book().promises.start(Name::C1, 1, matter, at)];
-        let change =
-            Change::Submitted { kind: Kind::Help as i32, danger: false, requester: REQUESTER, enterprise: Uuid::from_u128(5), clocks };
+        let change = Change::Submitted {
+            kind: Kind::Help as i32,
+            danger: false,
+            requester: REQUESTER,
+            enterprise: Some(Uuid::from_u128(5)),
+            clocks,
+        };
         (Ticket::begin(&change, at).expect("a submission"), change)
     }
 
