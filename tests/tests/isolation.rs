@@ -90,6 +90,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
     p("dispatcher").post(&verb("accept"), json!({ "urgency": "NORMAL" })).await.ok();
     p("dispatcher").post(&verb("dispatch"), json!({ "lead_unit_id": unit["id"], "text": mark })).await.ok();
     p("liaison").post(&verb("sign"), json!({})).await.ok();
+    let attachment = attached(p("enterprise"), &ticket["id"], mark).await;
     let body = json!({ "login": format!("t{unique}"), "name": mark, "password": "Drumtower-2026!", "unit_id": unit["id"] });
     let user = p("sysadmin").post("/v1/users", body).await.ok();
     let assignment =
@@ -128,6 +129,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         ("presence", text(&presence["id"])),
         ("qualification", text(&qualification["id"])),
         ("ticket", text(&ticket["id"])),
+        ("attachment", text(&attachment)),
         ("user", text(&user["id"])),
         ("assignment", text(&assignment["id"])),
         ("organisation", text(&organisation)),
@@ -160,6 +162,18 @@ async fn channel(people: &BTreeMap<&'static str, Person>, account: &str, unique:
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("nothing goes out by the channel");
+}
+
+/// An attachment of a request, ready.
+async fn attached(person: &Person, ticket: &Value, mark: &str) -> Value {
+    let bytes = b"%PDF-1.4\n%%EOF\n";
+    let announced = json!({ "ticket_id": ticket, "name": mark, "kind": "DOCUMENT", "size_bytes": bytes.len().to_string() });
+    let id = person.post("/v1/attachments", announced).await.ok()["id"].clone();
+    let path = format!("/v1/attachments/{}", id.as_str().unwrap_or_default());
+    let piece = person.http.put(format!("{}{path}/content?offset=0", person.base)).bearer_auth(&person.token).body(bytes.to_vec());
+    assert!(piece.send().await.expect("answered").status().is_success());
+    assert_eq!(person.post(&format!("{path}:finish"), json!({})).await.ok()["state"], "READY");
+    id
 }
 
 /// Somebody of the district who may call a method; for the inbox, the one whose notice is the fixture.

@@ -1,5 +1,6 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
+mod attachment;
 mod channel;
 mod clock;
 mod dispatch;
@@ -13,11 +14,11 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    channel_service_server::ChannelServiceServer, dispatch_service_server::DispatchServiceServer,
-    figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer, open311_service_server::Open311ServiceServer,
-    rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
-    ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
-    window_service_server::WindowServiceServer,
+    attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
+    dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
+    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
+    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
+    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
     Config, Failure, Parts, delivery,
@@ -27,9 +28,10 @@ use drumtower_runtime::{
     web::Web,
 };
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
-use crate::setting::Settings;
+use crate::{attachment::Examiner, setting::Settings};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service = migrate::Service {
@@ -45,6 +47,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
+        ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
         ("0014_channels", include_str!("../migrations/0014_channels.sql")),
     ],
 };
@@ -82,7 +85,9 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
-        routes_with(parts, settings)
+        let examiner = examiner(parts)?;
+        tokio::spawn(attachment::watch::watch(examiner.clone()));
+        routes_with(parts, settings, examiner)
     })
     .await
 }
@@ -98,10 +103,18 @@ fn courier(parts: &Parts) -> Result<channel::send::Courier, Failure> {
 
 /// The service's RPCs.
 pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
-    routes_with(parts, Settings::new(parts.db.clone())?)
+    routes_with(parts, Settings::new(parts.db.clone())?, examiner(parts)?)
 }
 
-fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
+fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
+    Examiner::new(&parts.config, parts.db.clone(), parts.clock.clone(), parts.sealers.clone())
+}
+
+fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
+    let downloads = Semaphore::new(attachment::api::DOWNLOADS);
+    let attachments = attachment::api::Attachments { examiner, quota: parts.config.store.quota_bytes, downloads };
+    // As much as the guard takes: what is larger than a piece may be hears it from us.
+    let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(16 * 1024 * 1024);
     let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
     let dispatch = dispatch::api::Dispatch { db: parts.db.clone(), cards: cards(parts), settings: settings.clone() };
     let tickets = ticket::api::Tickets {
@@ -119,6 +132,7 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(ChannelServiceServer::new(channels))
         .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets }))
+        .add_service(attachments)
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))

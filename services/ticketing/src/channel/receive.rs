@@ -131,7 +131,7 @@ impl Channels {
                 Said::Urged(about) => Ok(Message::Verb { request: about.request_id, command: Command::Urge, text: about.text }),
                 Said::Withdrawn(about) => Ok(Message::Verb { request: about.request_id, command: Command::Withdraw, text: about.text }),
                 Said::Rated(rated) => {
-                    let command = Command::Rate { score: rated.score, tags: rated.numbers()? };
+                    let command = Command::Rate { score: rated.score, tags: rated.numbers()?, attachments: Vec::new() };
                     Ok(Message::Verb { request: rated.request_id, command, text: rated.text })
                 }
             },

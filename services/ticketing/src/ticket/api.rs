@@ -32,7 +32,7 @@ use super::{
     store,
     submit::{self, Draft, Submission},
 };
-use crate::{dispatch::auto, setting::Settings};
+use crate::{attachment, dispatch::auto, setting::Settings};
 
 /// Requests for help.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ impl Tickets {
         let reach = call.reach("ticket.submit");
         let source = source_of(&call, &reach, &ask)?;
         let enterprise = if for_nobody(source, &ask) { None } else { Some(enterprise_of(&call, &reach, &ask.enterprise_id)?) };
+        let attachments = ids("attachment_ids", &ask.attachment_ids)?;
         let draft = Draft {
             title: ask.title,
             description: ask.description,
@@ -79,6 +80,7 @@ impl Tickets {
         let submission = Submission { kind, danger: ask.danger, requester: person.sub, enterprise };
         let mut tx = self.db.write(&call).await?;
         let (matter, ticket) = submit::submit(&mut tx, &setting, matter, submission, &call.actor_name()).await?;
+        attachment::api::claim(&mut tx, &call, matter.id, &attachments).await?;
         tx.emit(submit::submitted(&matter, &ticket));
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
@@ -236,6 +238,10 @@ macro_rules! wanted {
     (@text $self:ident $text:ident) => { &$self.$text };
 }
 
+pub(super) fn ids(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
+    ids.iter().map(|id| needed_id(field, id)).collect()
+}
+
 pub(super) fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = at else { return Ok(None) };
     from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
@@ -251,12 +257,13 @@ wanted! {
     RefuseTicketRequest "ticket.refuse" text |ask| Command::Refuse { reason: ask.reason() };
     DispatchTicketRequest "ticket.dispatch" text |ask| Command::Dispatch {
         lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
-        support: ask.support_unit_ids.iter().map(|unit| needed_id("support_unit_ids", unit)).collect::<Result<_, _>>()?,
+        support: ids("support_unit_ids", &ask.support_unit_ids)?,
     };
     SignTicketRequest "ticket.sign" none |_ask| Command::Sign;
     ReturnTicketRequest "ticket.return" clause |ask| Command::Return {
         clause: ask.clause.clone(),
         suggested: needed_id("suggested_unit_id", &ask.suggested_unit_id)?,
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
     };
     ContactTicketRequest "ticket.handle" text |_ask| Command::Contact;
     VisitTicketRequest "ticket.handle" none |ask| Command::Visit { planned_at: instant("planned_at", ask.planned_at.as_ref())? };
@@ -268,14 +275,19 @@ wanted! {
             code: None,
             reason: ask.override_reason.clone(),
             taken_at: instant("taken_at", ask.taken_at.as_ref())?,
+            photo: id("photo_id", &ask.photo_id)?,
         },
     };
-    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0 };
+    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0, evidence: 0 };
     SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
     SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
     CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };
     RedoTicketRequest "ticket.call_back" reason |_ask| Command::Redo;
-    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score, tags: ask.tags.clone() };
+    RateTicketRequest "ticket.rate" text |ask| Command::Rate {
+        score: ask.score,
+        tags: ask.tags.clone(),
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
+    };
     WithdrawTicketRequest "ticket.withdraw" reason |_ask| Command::Withdraw;
     UrgeTicketRequest "ticket.urge" text |_ask| Command::Urge;
 }

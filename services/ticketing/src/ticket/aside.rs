@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Tickets, Wanted, code_of, instant, wanted, who},
+    api::{Tickets, Wanted, code_of, ids, instant, wanted, who},
     change::{Said, change},
     query,
     rules::{self, Asked, Beside, Command, Decision, Sought},
@@ -51,16 +51,12 @@ fn sought(ask: &AskTicketRequest) -> Result<Asked, Refusal> {
     })
 }
 
-fn units(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
-    ids.iter().map(|unit| needed_id(field, unit)).collect()
-}
-
 wanted! {
     AnswerTicketRequest "ticket.answer" text |_ask| Command::Beside(Beside::Answer);
     AppealTicketRequest "ticket.appeal" text |_ask| Command::Beside(Beside::Appeal);
     CallUpTicketRequest "ticket.call_up" text |ask| Command::CallUp {
         lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
-        support: units("support_unit_ids", &ask.support_unit_ids)?,
+        support: ids("support_unit_ids", &ask.support_unit_ids)?,
     };
     AskTicketRequest "ticket.ask" text |ask| Command::Beside(Beside::Ask(sought(ask)?));
     DecideTicketRequest "ticket.decide" text |ask| Command::Beside(Beside::Decide { number: ask.number, granted: ask.granted });
@@ -73,7 +69,7 @@ wanted! {
     ReopenTicketRequest "ticket.reopen" text |_ask| Command::Beside(Beside::Reopen);
     ResumeTicketRequest "ticket.resume" text |_ask| Command::Beside(Beside::Resume);
     ConsultTicketRequest "ticket.consult" text |ask| Command::Beside(Beside::Consult {
-        units: units("unit_ids", &ask.unit_ids)?,
+        units: ids("unit_ids", &ask.unit_ids)?,
         meets_at: needed_instant("meets_at", ask.meets_at.as_ref())?,
         place: ask.place.clone(),
     });

@@ -153,11 +153,11 @@ fn steps(past: &PastTicket) -> Result<Vec<(Timestamp, Command)>, Refusal> {
     step(time(past.contacted_at.as_ref())?, Command::Contact);
     step(time(past.visit_at.as_ref())?, Command::Visit { planned_at: None });
     step(time(past.arrived_at.as_ref())?, Command::CheckIn { at: here, building: None, device_time: None, proof: Proof::default() });
-    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true, parts_open: 0 });
+    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true, parts_open: 0, evidence: 0 });
     step(time(past.signed_off_at.as_ref())?, Command::SignOff);
     step(time(past.called_back_at.as_ref())?, Command::CallBack { outcome: past.callback() });
     let rated_at = time(past.rated_at.as_ref())?.filter(|_| past.score > 0);
-    step(rated_at, Command::Rate { score: past.score, tags: Vec::new() });
+    step(rated_at, Command::Rate { score: past.score, tags: Vec::new(), attachments: Vec::new() });
     match past.state() {
         State::Refused if past.refuse_reason() != Reason::Unspecified => {
             let reason = past.refuse_reason();

@@ -418,14 +418,15 @@ pub struct Arrival<'a> {
     pub how: &'a str,
     pub offline: bool,
     pub arrived_at: Option<jiff::Timestamp>,
+    pub photo: Option<Uuid>,
 }
 
 #[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival<'_>, at: jiff::Timestamp) -> sqlx::Result<()> {
     sqlx::query(
         "insert into check_in (tenant_id, ticket_id, visit, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at, how, offline,
-           arrived_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+           arrived_at, photo_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(tx.tenant())
     .bind(ticket)
@@ -440,6 +441,7 @@ pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival<'_>, at
     .bind(arrival.how)
     .bind(arrival.offline)
     .bind(arrival.arrived_at.map(|at| at.to_sqlx()))
+    .bind(arrival.photo)
     .execute(tx.conn())
     .await?;
     Ok(())
