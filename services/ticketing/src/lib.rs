@@ -1,9 +1,13 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
 mod clock;
+mod direct_line;
+mod discussion;
 mod dispatch;
 mod figure;
 mod item;
+mod outreach;
+mod service_day;
 mod setting;
 mod ticket;
 mod window;
@@ -11,8 +15,10 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
+    direct_line_service_server::DirectLineServiceServer, discussion_service_server::DiscussionServiceServer,
     dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
+    rating_service_server::RatingServiceServer, service_day_service_server::ServiceDayServiceServer,
+    setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
     ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
     window_service_server::WindowServiceServer,
 };
@@ -40,6 +46,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
+        ("0013_outreach", include_str!("../migrations/0013_outreach.sql")),
     ],
 };
 
@@ -63,7 +70,10 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         let settings = Settings::new(parts.db.clone())?;
         tokio::spawn(setting::apply::follow_calendars(parts.db.clone(), parts.clock.clone(), settings.clone()));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
-        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
+        let requests = clock::watch::OfRequests { db: parts.db.clone(), time: parts.clock.clone(), settings: settings.clone() };
+        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), requests));
+        let dues = outreach::watch::Dues { db: parts.db.clone(), time: parts.clock.clone() };
+        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), dues));
         routes_with(parts, settings)
     })
     .await
@@ -91,7 +101,10 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
     let tickets = Arc::new(tickets);
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
-        .add_service(RatingServiceServer::from_arc(tickets))
+        .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
+        .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))
+        .add_service(ServiceDayServiceServer::new(service_day::api::ServiceDays { tickets: Arc::clone(&tickets) }))
+        .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets }))
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))

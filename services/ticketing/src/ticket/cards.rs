@@ -3,8 +3,9 @@
 
 use drumtower_proto::{
     enterprise::{
-        Building, Enterprise, GetBuildingRequest, LookupEnterpriseRequest, building_service_client::BuildingServiceClient,
-        enterprise_service_client::EnterpriseServiceClient,
+        Building, Enterprise, GetBuildingRequest, GetZoneRequest, LookupEnterpriseRequest, Zone,
+        building_service_client::BuildingServiceClient, enterprise_service_client::EnterpriseServiceClient,
+        zone_service_client::ZoneServiceClient,
     },
     identity::{
         LookupUnitsRequest, LookupUserRequest, Unit, User, unit_service_client::UnitServiceClient, user_service_client::UserServiceClient,
@@ -45,6 +46,15 @@ impl Cards {
         self.cache.get(call.tenant, "building", &id.to_string(), load).await
     }
 
+    /// A zone of the district, asked in the person's name.
+    pub async fn zone(&self, call: &Call, id: Uuid) -> Result<Zone, Fault> {
+        let load = async {
+            let request = GetZoneRequest { zone_id: id.to_string() };
+            Ok(ZoneServiceClient::new(self.peers.to("enterprise", call)?).get_zone(request).await?.into_inner())
+        };
+        self.cache.get(call.tenant, "zone", &id.to_string(), load).await
+    }
+
     /// A person of the district.
     pub async fn user(&self, call: &Call, id: Uuid) -> Result<User, Fault> {
         let request = LookupUserRequest { user_id: id.to_string() };
@@ -75,7 +85,7 @@ impl Cards {
         follow(source, 0, db, self.peers, clock, move |news| {
             let Follow::Event(tenant, event) = news else { return };
             let kind = match event.r#type.split('.').next() {
-                Some(kind @ ("enterprise" | "building" | "unit")) => kind.to_owned(),
+                Some(kind @ ("enterprise" | "building" | "zone" | "unit")) => kind.to_owned(),
                 _ => return,
             };
             let (cache, subject) = (cache.clone(), event.subject.clone());

@@ -4,14 +4,14 @@
 pub mod api;
 mod aside;
 pub mod cards;
-mod change;
+pub mod change;
 pub mod import;
 mod itself;
 pub mod number;
 pub mod query;
 mod rating;
 pub mod rules;
-mod shown;
+pub mod shown;
 pub mod store;
 pub mod submit;
 pub mod tell;

@@ -10,7 +10,7 @@ use super::{
     machine::Limits,
     side::{self, CIRCULAR, ORDERED, RED},
 };
-use crate::clock::rules::{Clock, Matter, Name, Promises};
+use crate::clock::rules::{Clock, Matter, Name, Promises, Word};
 
 /// What is told within this time was told at once.
 const LATELY: SignedDuration = SignedDuration::from_mins(2);
@@ -365,9 +365,8 @@ fn reckon(ticket: &Ticket, at: Timestamp, promises: Promises<'_>) -> Result<Chan
 /// What a clock has to say when its time has come: a warning, a broken promise, the end of a pause, the next step of the ladder.
 fn fire(ticket: &Ticket, name: Name, round: i32, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
     let clock = ticket.clocks.iter().find(|clock| clock.name == name && clock.round == round);
-    let clock = clock.filter(|clock| clock.fires_at().is_some_and(|fires| fires <= at));
     let clock = clock.ok_or_else(|| Refusal::state("NOT_DUE", "时限未到", "this clock is not due"))?;
-    if at < clock.due_at {
+    if clock.says(at)? == Word::Warning {
         return Ok(Change::Warned { name, round });
     }
     let ladder = |from: i32| {

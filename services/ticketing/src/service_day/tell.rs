@@ -1,0 +1,72 @@
+//! Whom service days concern: units with desks, companies that are invited, dispatchers who go on with what was brought.
+
+use drumtower_runtime::log::{NewEvent, to_company, to_role};
+use uuid::Uuid;
+
+use super::rules::ServiceDay;
+use crate::{outreach::Kept, ticket::store::Matter};
+
+/// Companies told by one event.
+const MANY: usize = 100;
+
+pub fn event(kind: &'static str, day: &Kept<ServiceDay>) -> NewEvent {
+    let facts = serde_json::json!({ "state": day.thing.state().as_str_name(), "date": day.thing.date().to_string() });
+    NewEvent::new(kind, day.id, day.version).facts(facts)
+}
+
+/// The units with desks, each once.
+fn to_units(told: NewEvent, day: &ServiceDay, kind: &'static str, zh: &str, en: &str) -> NewEvent {
+    let mut units: Vec<Uuid> = day.desks.iter().map(|desk| desk.unit).collect();
+    units.sort_unstable();
+    units.dedup();
+    units.into_iter().map(|unit| to_role("LIAISON", Some(unit), kind, zh, en)).fold(told, NewEvent::tell)
+}
+
+pub fn published(day: &Kept<ServiceDay>) -> NewEvent {
+    let kind = "service_day.published";
+    let (zh, en) =
+        (format!("{} 企业服务日请派员值守", day.thing.date()), format!("keep your desk at the service day of {}", day.thing.date()));
+    to_units(event(kind, day), &day.thing, kind, &zh, &en)
+}
+
+/// Tells those invited, some at a time.
+pub fn invited(day: &Kept<ServiceDay>, companies: &[Uuid]) -> Vec<NewEvent> {
+    let date = day.thing.date();
+    to_companies(
+        "service_day.invited",
+        day,
+        companies,
+        &format!("邀请贵企业参加 {date} 企业服务日，请回复"),
+        &format!("you are invited to the service day of {date}; please reply"),
+    )
+}
+
+/// Called off: whoever was told of it is told.
+pub fn cancelled(day: &Kept<ServiceDay>, companies: &[Uuid]) -> Vec<NewEvent> {
+    let (kind, date) = ("service_day.cancelled", day.thing.date());
+    let (zh, en) = (format!("{date} 企业服务日已取消"), format!("the service day of {date} was called off"));
+    if !day.thing.published {
+        return vec![event(kind, day)];
+    }
+    let mut events = to_companies(kind, day, companies, &zh, &en);
+    events.push(to_units(event(kind, day), &day.thing, kind, &zh, &en));
+    events
+}
+
+fn to_companies(kind: &'static str, day: &Kept<ServiceDay>, companies: &[Uuid], zh: &str, en: &str) -> Vec<NewEvent> {
+    let some = |some: &[Uuid]| some.iter().map(|company| to_company(*company, kind, zh, en)).fold(event(kind, day), NewEvent::tell);
+    companies.chunks(MANY).map(some).collect()
+}
+
+/// What was brought and is to be dealt with waits for a dispatcher.
+pub fn taken(day: &Kept<ServiceDay>, matter: &Matter, settled: bool) -> NewEvent {
+    let kind = "service_day.demand_taken";
+    let facts = serde_json::json!({ "ticket": matter.id, "number": matter.number, "settled": settled });
+    let told = NewEvent::new(kind, day.id, day.version).facts(facts);
+    if settled {
+        return told;
+    }
+    let (zh, en) =
+        (format!("服务日诉求 {} 已受理，请派单", matter.number), format!("{} was taken at a service day; dispatch it", matter.number));
+    told.tell(to_role("DISPATCHER", None, kind, zh, en))
+}
