@@ -92,9 +92,12 @@ create table outreach_party (
   party_id uuid not null,
   at timestamptz not null,
   subject_id uuid not null,
+  state int2 not null,
   primary key (tenant_id, noun, party_id, at, subject_id)
 );
-comment on table outreach_party is 'Which units and companies see which call, day or discussion, in the order of its list. append-only';
+comment on table outreach_party is 'Which units and companies see which call, day or discussion, in the order of its list, and how that stands.';
+create index outreach_party_state on outreach_party (tenant_id, noun, party_id, state, at desc, subject_id desc);
+create index outreach_party_subject on outreach_party (tenant_id, subject_id);
 
 create table outreach_event (
   tenant_id int4 not null,

@@ -98,12 +98,17 @@ pub async fn page(tx: &mut TenantTx, reach: &Reach, after: Option<Uuid>, limit: 
     );
     query.push_bind(tx.tenant());
     query.push(" and l.id > ").push_bind(after.unwrap_or_default());
-    if !reach.all {
-        query.push(" and (l.enterprise_id = ").push_bind(reach.enterprise);
-        query.push(" or l.id in (select n.id from unnest(").push_bind(reach.nodes.clone());
-        query.push("::uuid[]) u (id) cross join lateral (select o.id from direct_line o where o.tenant_id = ").push_bind(tx.tenant());
-        query.push(" and o.unit_id = u.id and o.id > ").push_bind(after.unwrap_or_default());
-        query.push(" order by o.id limit ").push_bind(limit).push(") n))");
+    match (reach.all, reach.enterprise) {
+        (true, _) => {}
+        (false, Some(enterprise)) => {
+            query.push(" and l.enterprise_id = ").push_bind(enterprise);
+        }
+        (false, None) => {
+            query.push(" and l.id in (select n.id from unnest(").push_bind(reach.nodes.clone());
+            query.push("::uuid[]) u (id) cross join lateral (select o.id from direct_line o where o.tenant_id = ").push_bind(tx.tenant());
+            query.push(" and o.unit_id = u.id and o.id > ").push_bind(after.unwrap_or_default());
+            query.push(" order by o.id limit ").push_bind(limit).push(") n)");
+        }
     }
     query.push(" order by l.id limit ").push_bind(limit);
     Ok(query.build_query_as::<Line>().fetch_all(tx.conn()).await?)

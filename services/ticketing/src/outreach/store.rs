@@ -69,9 +69,24 @@ pub async fn save<T: Noun>(tx: &mut TenantTx, before: &Kept<T>, after: T, said: 
         .bind(kept.version)
         .execute(tx.conn())
         .await?;
+    if kept.thing.state() != before.thing.state() {
+        stands(tx, &kept).await?;
+    }
     happened(tx, kept.id, kept.version, said).await?;
     due(tx, &kept).await?;
     Ok(kept)
+}
+
+/// How it stands now, for the lists of those who see it.
+#[tracing::instrument(name = "db.outreach.stands", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn stands<T: Noun>(tx: &mut TenantTx, kept: &Kept<T>) -> sqlx::Result<()> {
+    sqlx::query("update outreach_party set state = $3 where tenant_id = $1 and subject_id = $2")
+        .bind(tx.tenant())
+        .bind(kept.id)
+        .bind(small(kept.thing.state()))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Lets units and companies see a thing. Who sees it already does so once.
@@ -79,9 +94,10 @@ pub async fn save<T: Noun>(tx: &mut TenantTx, before: &Kept<T>, after: T, said: 
 pub async fn admit<T: Noun>(tx: &mut TenantTx, kept: &Kept<T>, parties: &[Uuid]) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     for chunk in parties.chunks(5000) {
-        let mut insert = QueryBuilder::<Postgres>::new("insert into outreach_party (tenant_id, noun, party_id, at, subject_id) ");
+        let mut insert = QueryBuilder::<Postgres>::new("insert into outreach_party (tenant_id, noun, party_id, at, subject_id, state) ");
         insert.push_values(chunk, |mut row, party| {
             row.push_bind(tenant).push_bind(T::NAME).push_bind(party).push_bind(kept.thing.at().to_sqlx()).push_bind(kept.id);
+            row.push_bind(small(kept.thing.state()));
         });
         insert.push(" on conflict do nothing");
         insert.build().execute(tx.conn()).await?;
@@ -203,14 +219,13 @@ pub async fn page<T: Noun>(tx: &mut TenantTx, state: i32, reach: &Reach, after: 
     let mut query = QueryBuilder::<Postgres>::new(format!("select r.id, r.version, r.facts from {} r where r.tenant_id = ", T::NAME));
     query.push_bind(tx.tenant());
     if reach.all {
-        narrowed(&mut query, state, after, ("r.at", "r.id"));
+        narrowed(&mut query, state, after, ("r.state", "r.at", "r.id"));
     } else {
         let parties: Vec<Uuid> = reach.nodes.iter().copied().chain(reach.enterprise).collect();
-        query.push(" and r.id in (select n.subject_id from unnest(").push_bind(parties).push("::uuid[]) u (id) cross join lateral (");
-        query.push("select p.subject_id from outreach_party p join ").push(T::NAME).push(" r on r.tenant_id = ").push_bind(tx.tenant());
-        query.push(" and r.id = p.subject_id where p.tenant_id = ").push_bind(tx.tenant());
+        query.push(" and r.id in (select n.subject_id from unnest(").push_bind(parties).push("::uuid[]) u (id)");
+        query.push(" cross join lateral (select p.subject_id from outreach_party p where p.tenant_id = ").push_bind(tx.tenant());
         query.push(" and p.noun = ").push_bind(T::NAME).push(" and p.party_id = u.id");
-        narrowed(&mut query, state, after, ("p.at", "p.subject_id"));
+        narrowed(&mut query, state, after, ("p.state", "p.at", "p.subject_id"));
         query.push(" order by p.at desc, p.subject_id desc limit ").push_bind(limit).push(") n)");
     }
     query.push(" order by r.at desc, r.id desc limit ").push_bind(limit);
@@ -218,11 +233,11 @@ pub async fn page<T: Noun>(tx: &mut TenantTx, state: i32, reach: &Reach, after: 
     rows.into_iter().map(Row::kept).collect()
 }
 
-fn narrowed(query: &mut QueryBuilder<Postgres>, state: i32, after: After, (at_column, id_column): (&str, &str)) {
+fn narrowed(query: &mut QueryBuilder<Postgres>, state: i32, after: After, (of_state, of_at, of_id): (&str, &str, &str)) {
     if state != 0 {
-        query.push(" and r.state = ").push_bind(small(state));
+        query.push(format!(" and {of_state} = ")).push_bind(small(state));
     }
     if let Some((at, id)) = after {
-        query.push(format!(" and ({at_column}, {id_column}) < (")).push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
+        query.push(format!(" and ({of_at}, {of_id}) < (")).push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
     }
 }

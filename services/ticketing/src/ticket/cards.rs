@@ -84,15 +84,23 @@ impl Cards {
         let cache = self.cache.clone();
         follow(source, 0, db, self.peers, clock, move |news| {
             let Follow::Event(tenant, event) = news else { return };
-            let kind = match event.r#type.split('.').next() {
-                Some(kind @ ("enterprise" | "building" | "zone" | "unit")) => kind.to_owned(),
+            let (kind, subject) = match event.r#type.split('.').next() {
+                Some(kind @ ("enterprise" | "building" | "zone" | "unit")) => (kind.to_owned(), event.subject.clone()),
+                // A company moved in or out: its card says where it sits.
+                Some("presence") => ("enterprise".to_owned(), company(&event.payload)),
                 _ => return,
             };
-            let (cache, subject) = (cache.clone(), event.subject.clone());
+            let cache = cache.clone();
             tokio::spawn(async move { cache.forget(tenant, &kind, &subject).await });
         })
         .await;
     }
+}
+
+/// The company that the facts of an event name.
+fn company(payload: &str) -> String {
+    let facts: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+    facts["enterprise"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The same call on this service's own account: a look-up that the person need not be allowed to make.
