@@ -392,6 +392,13 @@ impl Promises<'_> {
         self.reckoned(clock, at)
     }
 
+    /// A clock that runs as a new calendar moves it; `None` when it stays.
+    pub fn moved(&self, clock: &Clock, now: Timestamp) -> Option<Clock> {
+        clock.fires_at()?;
+        let after = self.reckoned(clock.clone(), now);
+        (after.due_at != clock.due_at || after.provisional != clock.provisional).then_some(after)
+    }
+
     /// A clock with its due time and its warnings as its facts now make them. One that stands still keeps what it had; warnings whose
     /// time has passed are not given any more.
     pub fn reckoned(&self, mut clock: Clock, now: Timestamp) -> Clock {

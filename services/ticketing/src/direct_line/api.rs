@@ -68,7 +68,7 @@ impl DirectLines {
             store::end(&mut tx, ended.id).await?;
             let said = Said { verb: "end", by: &actor, unit: Some(ended.unit_id), text: "" };
             outreach::happened(&mut tx, ended.id, ended.version + 1, said).await?;
-            tx.emit(tell::line("direct_line.ended", ended.id, ended.version + 1, ended.contact_id));
+            tx.emit(tell::line(ended.id, ended.version + 1, Some(ended.contact_id), None));
             return tx.commit(wire::DirectLine { contact_id: String::new(), unit_id: String::new(), ..ended.into() }).await;
         };
         let line = Line {
@@ -82,7 +82,7 @@ impl DirectLines {
         };
         store::save(&mut tx, &line).await?;
         outreach::happened(&mut tx, line.id, line.version, Said { verb: "set", by: &actor, unit: Some(unit_id), text: "" }).await?;
-        tx.emit(tell::line("direct_line.set", line.id, line.version, contact_id));
+        tx.emit(tell::line(line.id, line.version, known.map(|line| line.contact_id), Some(contact_id)));
         tx.commit(line.into()).await
     }
 

@@ -149,6 +149,11 @@ impl DirectCall {
         Ok((Self { clock, ..self.clone() }, word))
     }
 
+    /// As a new calendar moves its clock. What has run out stays late.
+    pub fn reckoned(&self, promises: Promises<'_>, at: Timestamp) -> Option<Self> {
+        promises.moved(&self.clock, at).map(|clock| Self { clock, ..self.clone() })
+    }
+
     /// The title of the request that is made of it.
     pub fn title(&self, said: &str) -> String {
         if said.trim().is_empty() { self.text.chars().take(TITLE).collect() } else { said.to_owned() }
@@ -228,6 +233,21 @@ mod tests {
         // Late is better than never, and stays late.
         let answered = late.answered("见附件", &somebody(&[UNIT]), time("2026-02-14T10:00:00+08:00")).expect("answered");
         assert!(answered.clock.breached_at.is_some() && answered.clock.stopped_at.is_some());
+    }
+
+    #[test]
+    fn a_new_calendar_moves_a_clock_that_runs() {
+        let (policy, calendar) = (Policy::standard().expect("valid"), Calendar::national());
+        let layer = drumtower_runtime::calendar::Layer::from_json(r#"{"name":"区","days":[{"date":"2026-02-14","day":"off"}]}"#);
+        let other = calendar.with(&layer.expect("a layer")).expect("a calendar");
+        let (same, moved) = (Promises { policy: &policy, calendar: &calendar }, Promises { policy: &policy, calendar: &other });
+        let (call, now) = (call("2026-02-13T17:30:00+08:00"), time("2026-02-13T17:40:00+08:00"));
+        assert_eq!(call.reckoned(same, now), None);
+        assert_eq!(call.reckoned(moved, now).expect("moved").clock.due_at, time("2026-02-24T09:00:00+08:00"));
+        let (warned, _) = call.spoken(time("2026-02-14T08:48:00+08:00")).expect("warns");
+        let (late, _) = warned.spoken(call.clock.due_at).expect("runs out");
+        assert_eq!(late.reckoned(moved, now), None, "what has run out stays late");
+        assert_eq!(call.closed(now).expect("closed").reckoned(moved, now), None);
     }
 
     #[test]

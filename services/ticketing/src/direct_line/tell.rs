@@ -56,13 +56,17 @@ pub fn closed(call: &Kept<DirectCall>) -> NewEvent {
     event(kind, call).tell(called(&call.thing, kind, "企业已关闭直通车来问", "the company closed its direct call"))
 }
 
-/// A line has a contact now, or none any more.
-pub fn line(kind: &'static str, id: Uuid, version: i64, contact: Uuid) -> NewEvent {
-    let (zh, en) = match kind {
-        "direct_line.set" => ("您已被指定为直通车联系人", "you are the contact of a direct line now"),
-        _ => ("您不再担任该直通车联系人", "you are no contact of this direct line any more"),
-    };
-    NewEvent::new(kind, id, version).tell(to_person(contact, kind, zh, en))
+/// A line has another contact now, or none any more: who comes and who goes are told.
+pub fn line(id: Uuid, version: i64, before: Option<Uuid>, after: Option<Uuid>) -> NewEvent {
+    let kind = if after.is_some() { "direct_line.set" } else { "direct_line.ended" };
+    let told = NewEvent::new(kind, id, version);
+    if before == after {
+        return told;
+    }
+    let comes = after.map(|contact| to_person(contact, kind, "您已被指定为直通车联系人", "you are the contact of a direct line now"));
+    let goes =
+        before.map(|contact| to_person(contact, kind, "您不再担任该直通车联系人", "you are no contact of this direct line any more"));
+    comes.into_iter().chain(goes).fold(told, NewEvent::tell)
 }
 
 impl Clocked for DirectCall {

@@ -185,6 +185,21 @@ pub async fn speaking(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<(Uuid, 
         .await
 }
 
+/// Things of a kind with a clock that runs, by id; a page.
+#[tracing::instrument(name = "db.outreach.running_after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn running_after(tx: &mut TenantTx, noun: &str, after: Uuid, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
+        "select distinct subject_id from outreach_due
+         where tenant_id = $1 and noun = $2 and fires_at is not null and subject_id > $3 order by subject_id limit $4",
+    )
+    .bind(tx.tenant())
+    .bind(noun)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// An event as stored.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Told {

@@ -183,7 +183,7 @@ impl ServiceDays {
         let submission = Submission { kind, danger: false, requester, enterprise };
         let begun = submit(&mut tx, &setting, matter, submission, &actor).await?;
         let words = Words { by: &actor, text: &ask.answer };
-        let (matter, _) = change(&mut tx, &call, &setting, &who, begun, outcome(&ask, settled), words).await?;
+        let (matter, ticket) = change(&mut tx, &call, &setting, &who, begun, outcome(&ask, settled), words).await?;
         store::take(&mut tx, id, matter.id, desk.number, settled).await?;
         let taken = Said { verb: "take", by: &actor, unit: Some(desk.unit), text: &matter.number };
         let after = match held {
@@ -193,7 +193,7 @@ impl ServiceDays {
                 before
             }
         };
-        tx.emit(tell::taken(&after, &matter, settled));
+        tx.emit(tell::taken(&after, &matter, &ticket, requester == who.user));
         let demand = store::demand(&mut tx, matter.id).await?;
         tx.commit(demand.into()).await
     }

@@ -4,7 +4,13 @@ use drumtower_runtime::log::{NewEvent, to_company, to_role};
 use uuid::Uuid;
 
 use super::rules::ServiceDay;
-use crate::{outreach::Kept, ticket::store::Matter};
+use crate::{
+    outreach::Kept,
+    ticket::{
+        rules::{State, Ticket},
+        store::Matter,
+    },
+};
 
 /// Companies told by one event.
 const MANY: usize = 100;
@@ -58,15 +64,21 @@ fn to_companies(kind: &'static str, day: &Kept<ServiceDay>, companies: &[Uuid], 
     companies.chunks(MANY).map(some).collect()
 }
 
-/// What was brought and is to be dealt with waits for a dispatcher.
-pub fn taken(day: &Kept<ServiceDay>, matter: &Matter, settled: bool) -> NewEvent {
-    let kind = "service_day.demand_taken";
-    let facts = serde_json::json!({ "ticket": matter.id, "number": matter.number, "settled": settled });
-    let told = NewEvent::new(kind, day.id, day.version).facts(facts);
-    if settled {
-        return told;
-    }
-    let (zh, en) =
-        (format!("服务日诉求 {} 已受理，请派单", matter.number), format!("{} was taken at a service day; dispatch it", matter.number));
-    told.tell(to_role("DISPATCHER", None, kind, zh, en))
+/// What was brought: the dispatchers go on with what is to be dealt with; the company hears of it when nobody of it asked in person.
+pub fn taken(day: &Kept<ServiceDay>, matter: &Matter, ticket: &Ticket, by_desk: bool) -> NewEvent {
+    let (kind, number) = ("service_day.demand_taken", &matter.number);
+    let settled = ticket.state == State::Archived;
+    let facts = serde_json::json!({ "ticket": matter.id, "number": number, "settled": settled });
+    let dispatchers = (!settled).then(|| {
+        let (zh, en) = (format!("服务日诉求 {number} 已受理，请派单"), format!("{number} was taken at a service day; dispatch it"));
+        to_role("DISPATCHER", None, kind, zh, en)
+    });
+    let company = by_desk.then(|| {
+        let (zh, en) = (
+            format!("贵企业在服务日提出的诉求已登记，编号 {number}"),
+            format!("your company's matter was taken at the service day: {number}"),
+        );
+        to_company(ticket.enterprise, kind, zh, en)
+    });
+    dispatchers.into_iter().chain(company).fold(NewEvent::new(kind, day.id, day.version).facts(facts), NewEvent::tell)
 }

@@ -350,12 +350,7 @@ fn urge(ticket: &Ticket, who: &Who, at: Timestamp, hours: u32) -> Result<Change,
 
 /// Clocks that another calendar moves: those that run and have not run out.
 fn reckon(ticket: &Ticket, at: Timestamp, promises: Promises<'_>) -> Result<Change, Refusal> {
-    let running = ticket.clocks.iter().filter(|clock| clock.fires_at().is_some());
-    let clocks: Vec<Clock> = running
-        .map(|clock| (clock, promises.reckoned(clock.clone(), at)))
-        .filter(|(before, now)| before.due_at != now.due_at || before.provisional != now.provisional)
-        .map(|(_, now)| now)
-        .collect();
+    let clocks: Vec<Clock> = ticket.clocks.iter().filter_map(|clock| promises.moved(clock, at)).collect();
     if clocks.is_empty() {
         return Err(Refusal::state("NOT_DUE", "时限未变化", "no clock moves"));
     }
