@@ -107,6 +107,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
     let meetings = p("committee").get(&format!("/v1/organisations/{}/meetings", text(&organisation))).await.ok();
     p("committee").post("/v1/obligations:evaluate", json!({})).await.ok();
     let obligations = p("committee").get("/v1/obligations").await.ok();
+    let outreach = outreach(people, mark, &own, &unit["id"], &user["id"]).await;
     let items = p("clerk").get("/v1/items?page_size=1").await.ok();
     let windows = p("clerk").get("/v1/windows").await.ok();
     let mut notice = Value::Null;
@@ -118,7 +119,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (channel, delivery) = channel(people, &text(&user["id"]), &unique).await;
-    BTreeMap::from([
+    let mut ids = BTreeMap::from([
         ("channel", channel),
         ("delivery", delivery),
         ("unit", text(&unit["id"])),
@@ -139,7 +140,40 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         ("item", text(&items["items"][0]["id"])),
         ("window", text(&windows["windows"][0]["id"])),
         ("notice", text(&notice)),
-    ])
+    ]);
+    ids.extend(outreach);
+    ids
+}
+
+/// A direct call, a published service day to come and a discussion, all with texts that show whose they are.
+async fn outreach(
+    people: &BTreeMap<&'static str, Person>,
+    mark: &str,
+    company: &Value,
+    unit: &Value,
+    contact: &Value,
+) -> [(&'static str, String); 3] {
+    let id = |value: &Value| value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned();
+    let (enterprise, dispatcher) = (&people["enterprise"], &people["dispatcher"]);
+    let line = json!({ "enterprise_id": company, "contact_id": contact });
+    dispatcher.post("/v1/directLines", line).await.ok();
+    let call = enterprise.post("/v1/directCalls", json!({ "text": mark })).await.ok();
+    let at = |hours: i64| (drumtower_runtime::Clock::system().now() + jiff::SignedDuration::from_hours(hours)).to_string();
+    let date = drumtower_runtime::calendar::today(at(72).parse().expect("a time"));
+    let day = json!({
+        "title": mark, "place": mark, "desks": [{ "unit_id": unit, "covers": mark }],
+        "starts_at": format!("{date}T09:00:00+08:00"), "ends_at": format!("{date}T17:00:00+08:00"),
+    });
+    let day = dispatcher.post("/v1/serviceDays", day).await.ok();
+    dispatcher.post(&format!("/v1/serviceDays/{}:invite", id(&day)), json!({ "enterprise_ids": [company] })).await.ok();
+    dispatcher.post(&format!("/v1/serviceDays/{}:publish", id(&day)), json!({})).await.ok();
+    let units = dispatcher.get("/v1/units").await.ok();
+    let other = units["units"].as_array().into_iter().flatten().find(|unit| unit["code"] == "fire").cloned().unwrap_or_default();
+    let discussion = json!({
+        "enterprise_id": company, "topic": mark, "convener_unit_id": other["id"], "unit_ids": [unit], "meets_at": at(48), "place": mark,
+    });
+    let discussion = dispatcher.post("/v1/discussions", discussion).await.ok();
+    [("direct_call", id(&call)), ("service_day", id(&day)), ("discussion", id(&discussion))]
 }
 
 /// A channel with something that waits to go out by it.
@@ -228,7 +262,9 @@ async fn digest(number: i32) -> BTreeMap<String, String> {
     .expect("tables");
     let mut found = BTreeMap::new();
     for (table,) in tables {
-        let text = format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t where tenant_id = $1");
+        // What waits to go out is tried again by its worker; what it is and where it goes stays.
+        let row = if table == "ticketing.delivery" { "concat_ws(' ', t.id, t.route, t.body)" } else { "t::text" };
+        let text = format!("select coalesce(md5(string_agg({row}, '|' order by {row})), '') from {table} t where tenant_id = $1");
         let (hash,): (String,) = sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(number).fetch_one(&mut admin).await.expect("a digest");
         found.insert(table, hash);
     }

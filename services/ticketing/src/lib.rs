@@ -3,10 +3,14 @@
 mod attachment;
 mod channel;
 mod clock;
+mod direct_line;
+mod discussion;
 mod dispatch;
 mod figure;
 mod item;
 mod open311;
+mod outreach;
+mod service_day;
 mod setting;
 mod ticket;
 mod window;
@@ -15,8 +19,10 @@ use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
     attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
+    direct_line_service_server::DirectLineServiceServer, discussion_service_server::DiscussionServiceServer,
     dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
+    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer,
+    service_day_service_server::ServiceDayServiceServer, setting_service_server::SettingServiceServer,
     ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
     watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
 };
@@ -48,6 +54,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
         ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
+        ("0013_outreach", include_str!("../migrations/0013_outreach.sql")),
         ("0014_channels", include_str!("../migrations/0014_channels.sql")),
     ],
 };
@@ -84,7 +91,10 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(consume(channel::consume::Courses, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
         tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
-        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
+        let requests = clock::watch::OfRequests { db: parts.db.clone(), time: parts.clock.clone(), settings: settings.clone() };
+        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), requests));
+        let dues = outreach::watch::Dues { db: parts.db.clone(), time: parts.clock.clone() };
+        tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), dues));
         let examiner = examiner(parts)?;
         tokio::spawn(attachment::watch::watch(examiner.clone()));
         routes_with(parts, settings, examiner)
@@ -131,8 +141,11 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(ChannelServiceServer::new(channels))
-        .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets }))
+        .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets: Arc::clone(&tickets) }))
         .add_service(attachments)
+        .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))
+        .add_service(ServiceDayServiceServer::new(service_day::api::ServiceDays { tickets: Arc::clone(&tickets) }))
+        .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets }))
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))

@@ -46,11 +46,13 @@ pub enum Name {
     Hold,
     /// A request on the ledger is looked at again.
     Ledger,
+    /// A direct call is answered.
+    D1,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::C1,
         Self::C2,
         Self::C3,
@@ -68,6 +70,7 @@ impl Name {
         Self::Task,
         Self::Hold,
         Self::Ledger,
+        Self::D1,
     ];
 
     /// As in the contract and the table.
@@ -90,6 +93,7 @@ impl Name {
             Self::Task => "TASK",
             Self::Hold => "HOLD",
             Self::Ledger => "LEDGER",
+            Self::D1 => "D1",
         }
     }
 
@@ -182,6 +186,21 @@ impl Clock {
         let silent = !self.runs() || self.paused() || self.breached_at.is_some();
         (!silent).then(|| self.warns.get(self.warned).copied().unwrap_or(self.due_at))
     }
+
+    /// What it has to say when its time has come.
+    pub fn says(&self, at: Timestamp) -> Result<Word, Refusal> {
+        if self.fires_at().is_none_or(|fires| fires > at) {
+            return Err(Refusal::state("NOT_DUE", "时限未到", "this clock is not due"));
+        }
+        Ok(if at < self.due_at { Word::Warning } else { Word::RanOut })
+    }
+}
+
+/// What a clock says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    Warning,
+    RanOut,
 }
 
 /// How a promise is counted.
@@ -371,6 +390,13 @@ impl Promises<'_> {
             breached_at: None,
         };
         self.reckoned(clock, at)
+    }
+
+    /// A clock that runs as a new calendar moves it; `None` when it stays.
+    pub fn moved(&self, clock: &Clock, now: Timestamp) -> Option<Clock> {
+        clock.fires_at()?;
+        let after = self.reckoned(clock.clone(), now);
+        (after.due_at != clock.due_at || after.provisional != clock.provisional).then_some(after)
     }
 
     /// A clock with its due time and its warnings as its facts now make them. One that stands still keeps what it had; warnings whose

@@ -1,5 +1,5 @@
 //! The watch: once a second it finds the districts with clocks that have something to say, and takes a few of each in turn, so that none
-//! waits for another. Each clock speaks once, for its mark is set in the transaction that locks its request; a second watch changes nothing.
+//! waits for another. Each clock speaks once, for its mark is set in the transaction that locks what it is of; a second watch changes nothing.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,18 +12,28 @@ use crate::{
 };
 
 /// Clocks taken of one district before it is the next one's turn.
-const TURN: i64 = 50;
+pub const TURN: i64 = 50;
+
+/// Clocks of one kind of thing.
+pub trait Watched {
+    /// Districts where some have something to say: a sweep.
+    const DUE: &'static str;
+
+    /// One turn of one district; whether more waits.
+    fn turn(&self, tenant: i32) -> impl Future<Output = Result<bool, Fault>> + Send;
+}
 
 /// Runs until the process ends.
-pub async fn watch(db: Db, time: Time, settings: Settings) {
+pub async fn watch<W: Watched + Send + Sync>(db: Db, time: Time, watched: W) {
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        match districts(&db, &time).await {
-            Ok(mut queue) => {
+        match db.sweep(W::DUE, time.now()).await {
+            Ok(found) => {
+                let mut queue: VecDeque<i32> = found.into_iter().map(|(tenant, _)| tenant).collect();
                 while let Some(tenant) = queue.pop_front() {
-                    match turn(&db, &time, &settings, tenant).await {
+                    match watched.turn(tenant).await {
                         Ok(true) => queue.push_back(tenant),
                         Ok(false) => {}
                         Err(error) => tracing::warn!(tenant, ?error, "the watch comes back to this district"),
@@ -35,31 +45,36 @@ pub async fn watch(db: Db, time: Time, settings: Settings) {
     }
 }
 
-async fn districts(db: &Db, time: &Time) -> Result<VecDeque<i32>, Fault> {
-    let found =
-        db.sweep("select tenant_id, count(*) from clock where fires_at <= $1 group by tenant_id order by tenant_id", time.now()).await?;
-    Ok(found.into_iter().map(|(tenant, _)| tenant).collect())
+/// Clocks of requests.
+#[derive(Debug)]
+pub struct OfRequests {
+    pub db: Db,
+    pub time: Time,
+    pub settings: Settings,
 }
 
-/// One turn of one district; whether more waits. A request that fails keeps none of the others waiting: when all at once cannot be done,
-/// they are taken one by one.
-async fn turn(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Result<bool, Fault> {
-    let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(10));
-    let mut due = Vec::new();
-    for (ticket, name, round) in store::speaking(&mut db.read(&call()).await?, TURN).await? {
-        let name = Name::read(&name).ok_or_else(|| Fault::broken(format!("a clock is called {name}")))?;
-        due.push((ticket, Command::Fire { name, round }));
-    }
-    let full = due.len() == usize::try_from(TURN).unwrap_or_default();
-    // A request that another watch holds now is that one's.
-    let heard = match some_by_themselves(db, settings, &call(), due.clone()).await {
-        Ok(heard) => heard,
-        Err(error) => {
-            tracing::warn!(tenant, ?error, "the watch takes requests one by one");
-            one_by_one(db, settings, call, due).await
+impl Watched for OfRequests {
+    const DUE: &'static str = "select tenant_id, count(*) from clock where fires_at <= $1 group by tenant_id order by tenant_id";
+
+    /// A request that fails keeps none of the others waiting: when all at once cannot be done, they are taken one by one.
+    async fn turn(&self, tenant: i32) -> Result<bool, Fault> {
+        let call = || Call::of_service("ticketing", tenant, self.time.now(), Duration::from_secs(10));
+        let mut due = Vec::new();
+        for (ticket, name, round) in store::speaking(&mut self.db.read(&call()).await?, TURN).await? {
+            let name = Name::read(&name).ok_or_else(|| Fault::broken(format!("a clock is called {name}")))?;
+            due.push((ticket, Command::Fire { name, round }));
         }
-    };
-    Ok(full && heard > 0)
+        let full = due.len() == usize::try_from(TURN).unwrap_or_default();
+        // A request that another watch holds now is that one's.
+        let heard = match some_by_themselves(&self.db, &self.settings, &call(), due.clone()).await {
+            Ok(heard) => heard,
+            Err(error) => {
+                tracing::warn!(tenant, ?error, "the watch takes requests one by one");
+                one_by_one(&self.db, &self.settings, call, due).await
+            }
+        };
+        Ok(full && heard > 0)
+    }
 }
 
 async fn one_by_one(db: &Db, settings: &Settings, call: impl Fn() -> Call, due: Vec<(uuid::Uuid, Command)>) -> usize {

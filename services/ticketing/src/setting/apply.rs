@@ -1,4 +1,4 @@
-//! A new calendar moves the clocks that run: one job, request by request, each with an event of its own. Begun again after a crash it
+//! A new calendar moves the clocks that run: one job, request by request and call by call, each with an event of its own. Begun again after a crash it
 //! finds what is left, for a clock that was moved is not moved twice. What ran out stays late, what stands still is reckoned when it goes on.
 
 use std::time::Duration;
@@ -10,6 +10,11 @@ use uuid::Uuid;
 use super::{FRESH, Settings, store};
 use crate::{
     clock,
+    direct_line::rules::DirectCall,
+    outreach::{
+        Noun as _,
+        store::{self as outreach, Said},
+    },
     ticket::{self, rules::Command},
 };
 
@@ -75,10 +80,32 @@ async fn apply(db: &Db, time: &Time, settings: &Settings, tenant: i32) -> Result
     if failed > 0 {
         return Err(Fault::broken(format!("{failed} requests do not follow the new calendar")));
     }
+    let calls = move_calls(db, settings, call).await?;
     let mut tx = db.write(&call()).await?;
     if store::applied(&mut tx, number).await? {
-        let facts = serde_json::json!({ "number": number, "requests": seen, "moved": moved });
+        let facts = serde_json::json!({ "number": number, "requests": seen, "moved": moved, "calls": calls });
         tx.emit(NewEvent::new("calendar.applied", format!("CALENDAR/{number}"), i64::from(number)).facts(facts));
     }
     tx.done().await
+}
+
+/// Moves the clocks of direct calls, one after the other; how many. Tasks of discussions are due at an instant that was said.
+async fn move_calls(db: &Db, settings: &Settings, call: impl Fn() -> Call) -> Result<u64, Fault> {
+    let (mut after, mut moved) = (Uuid::nil(), 0);
+    loop {
+        let page = outreach::running_after(&mut db.read(&call()).await?, DirectCall::NAME, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(moved) };
+        after = *last;
+        for id in page {
+            let call = call();
+            let setting = settings.of(&call).await?;
+            let mut tx = db.write(&call).await?;
+            let before = outreach::lock::<DirectCall>(&mut tx, id).await?;
+            let Some(reckoned) = before.thing.reckoned(setting.promises(), call.now) else { continue };
+            let said = Said { verb: "reckon", by: &call.actor_name(), unit: Some(before.thing.unit), text: "" };
+            outreach::save(&mut tx, &before, reckoned, said).await?;
+            tx.done().await?;
+            moved += 1;
+        }
+    }
 }

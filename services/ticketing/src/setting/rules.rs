@@ -121,10 +121,15 @@ impl Setting {
         &self.dispatch
     }
 
+    /// How promised times are reckoned now.
+    pub fn promises(&self) -> Promises<'_> {
+        Promises { policy: &self.policy, calendar: &self.calendar }
+    }
+
     /// What a decision about a request rests on that began under a version.
     pub fn book(&self, version: &str) -> Book<'_> {
         let machine = self.machines.iter().find(|machine| machine.version == version).map(Arc::as_ref).unwrap_or_else(|| self.machine());
-        Book { machine, promises: Promises { policy: &self.policy, calendar: &self.calendar } }
+        Book { machine, promises: self.promises() }
     }
 }
 

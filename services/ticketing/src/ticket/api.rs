@@ -198,7 +198,7 @@ pub fn enterprise_of(call: &Call, reach: &Reach, said: &str) -> Result<Uuid, Ref
 }
 
 /// Who asks, with what the permission reaches.
-pub(super) fn who(call: &Call, reach: &Reach) -> Result<Who, Refusal> {
+pub(crate) fn who(call: &Call, reach: &Reach) -> Result<Who, Refusal> {
     Ok(Who {
         user: call.person()?.sub,
         units: (!reach.all).then(|| reach.nodes.clone()),
@@ -245,6 +245,10 @@ pub(super) fn ids(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refu
 pub(super) fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = at else { return Ok(None) };
     from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
+}
+
+pub(crate) fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
+    instant(field, at)?.ok_or_else(|| Refusal::invalid(field, "REQUIRED", "必填", "is required"))
 }
 
 pub(super) use wanted;

@@ -11,12 +11,12 @@ use drumtower_runtime::{
     call::{id, needed_id},
     seal::Sealer,
 };
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Tickets, Wanted, code_of, ids, instant, wanted, who},
+    api::{Tickets, Wanted, code_of, ids, instant, needed_instant, wanted, who},
     change::{Said, change},
     query,
     rules::{self, Asked, Beside, Command, Decision, Sought},
@@ -25,10 +25,6 @@ use super::{
     submit::{Submission, caller, submit},
 };
 use crate::setting::Setting;
-
-fn needed_instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Timestamp, Refusal> {
-    instant(field, at)?.ok_or_else(|| Refusal::invalid(field, "REQUIRED", "必填", "is required"))
-}
 
 /// What is asked for; what belongs to another matter is not looked at.
 fn sought(ask: &AskTicketRequest) -> Result<Asked, Refusal> {

@@ -3,8 +3,9 @@
 
 use drumtower_proto::{
     enterprise::{
-        Building, Enterprise, LookupBuildingRequest, LookupEnterpriseRequest, building_service_client::BuildingServiceClient,
-        enterprise_service_client::EnterpriseServiceClient,
+        Building, Enterprise, GetZoneRequest, LookupBuildingRequest, LookupEnterpriseRequest, Zone,
+        building_service_client::BuildingServiceClient, enterprise_service_client::EnterpriseServiceClient,
+        zone_service_client::ZoneServiceClient,
     },
     identity::{
         LookupUnitsRequest, LookupUserRequest, Unit, User, unit_service_client::UnitServiceClient, user_service_client::UserServiceClient,
@@ -61,6 +62,15 @@ impl Cards {
         self.cache.get(call.tenant, "building", &id.to_string(), load).await
     }
 
+    /// A zone of the district, asked in the person's name.
+    pub async fn zone(&self, call: &Call, id: Uuid) -> Result<Zone, Fault> {
+        let load = async {
+            let request = GetZoneRequest { zone_id: id.to_string() };
+            Ok(ZoneServiceClient::new(self.peers.to("enterprise", call)?).get_zone(request).await?.into_inner())
+        };
+        self.cache.get(call.tenant, "zone", &id.to_string(), load).await
+    }
+
     /// A person of the district.
     pub async fn user(&self, call: &Call, id: Uuid) -> Result<User, Fault> {
         let request = LookupUserRequest { user_id: id.to_string() };
@@ -95,15 +105,23 @@ impl Cards {
         let cache = self.cache.clone();
         follow(source, 0, db, self.peers, clock, move |news| {
             let Follow::Event(tenant, event) = news else { return };
-            let kind = match event.r#type.split('.').next() {
-                Some(kind @ ("enterprise" | "building" | "unit")) => kind.to_owned(),
+            let (kind, subject) = match event.r#type.split('.').next() {
+                Some(kind @ ("enterprise" | "building" | "zone" | "unit")) => (kind.to_owned(), event.subject.clone()),
+                // A company moved in or out: its card says where it sits.
+                Some("presence") => ("enterprise".to_owned(), company(&event.payload)),
                 _ => return,
             };
-            let (cache, subject) = (cache.clone(), event.subject.clone());
+            let cache = cache.clone();
             tokio::spawn(async move { cache.forget(tenant, &kind, &subject).await });
         })
         .await;
     }
+}
+
+/// The company that the facts of an event name.
+fn company(payload: &str) -> String {
+    let facts: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+    facts["enterprise"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The same call on this service's own account: a look-up that the person need not be allowed to make.

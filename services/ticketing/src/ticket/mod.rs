@@ -11,7 +11,7 @@ pub mod number;
 pub mod query;
 mod rating;
 pub mod rules;
-mod shown;
+pub mod shown;
 pub mod store;
 pub mod submit;
 pub mod tell;

@@ -15,7 +15,7 @@ use super::{
     },
     store::{self, Matter},
 };
-use crate::setting::Setting;
+use crate::{clock::rules::Clock, setting::Setting};
 
 /// Where a sealed contact belongs.
 pub fn place<'a>(column: &'a str, row: &'a str) -> Place<'a> {
@@ -36,18 +36,7 @@ pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket)
         state: part.state as i32,
         handler_id: text(part.handler),
     });
-    let clocks = ticket.clocks.iter().map(|clock| wire::Clock {
-        kind: clock.name.text().to_owned(),
-        started_at: Some(to_proto(clock.started_at)),
-        due_at: Some(to_proto(clock.due_at)),
-        stopped_at: clock.stopped_at.map(to_proto),
-        provisional: clock.provisional,
-        breached_at: clock.breached_at.map(to_proto),
-        unit_id: text(clock.unit),
-        paused: clock.paused(),
-        warns_at: clock.warns.iter().copied().map(to_proto).collect(),
-        warned: i32::try_from(clock.warned).unwrap_or(i32::MAX),
-    });
+    let clocks = ticket.clocks.iter().map(clock);
     Ok(wire::Ticket {
         contact_name: sealer.open(place("contact_name", &id), &matter.contact_name)?,
         contact_phone: sealer.open(place("contact_phone", &id), &matter.contact_phone)?,
@@ -100,6 +89,22 @@ pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket)
         number: matter.number,
         machine: matter.machine,
     })
+}
+
+/// A clock as the contract shows it.
+pub fn clock(clock: &Clock) -> wire::Clock {
+    wire::Clock {
+        kind: clock.name.text().to_owned(),
+        started_at: Some(to_proto(clock.started_at)),
+        due_at: Some(to_proto(clock.due_at)),
+        stopped_at: clock.stopped_at.map(to_proto),
+        provisional: clock.provisional,
+        breached_at: clock.breached_at.map(to_proto),
+        unit_id: text(clock.unit),
+        paused: clock.paused(),
+        warns_at: clock.warns.iter().copied().map(to_proto).collect(),
+        warned: i32::try_from(clock.warned).unwrap_or(i32::MAX),
+    }
 }
 
 pub fn told(event: store::Told) -> wire::TicketEvent {

@@ -179,14 +179,18 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault
     by_id(tx, id).await
 }
 
+/// States of requests that are over.
+pub fn over() -> [i16; 4] {
+    [State::Archived, State::Refused, State::Withdrawn, State::Merged].map(|state| small(state as i32))
+}
+
 /// How many parts of a request are not over.
 #[tracing::instrument(name = "db.ticket.parts_open", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn parts_open(tx: &mut TenantTx, parent: Uuid) -> sqlx::Result<i64> {
-    let over = [State::Archived, State::Refused, State::Withdrawn, State::Merged].map(|state| small(state as i32));
     sqlx::query_scalar("select count(*) from ticket where tenant_id = $1 and parent_id = $2 and state <> all($3)")
         .bind(tx.tenant())
         .bind(parent)
-        .bind(over)
+        .bind(over())
         .fetch_one(tx.conn())
         .await
 }

@@ -10,7 +10,7 @@ use super::{
     machine::Limits,
     side::{self, CIRCULAR, ORDERED, RED},
 };
-use crate::clock::rules::{Clock, Matter, Name, Promises};
+use crate::clock::rules::{Clock, Matter, Name, Promises, Word};
 
 /// What is told within this time was told at once.
 const LATELY: SignedDuration = SignedDuration::from_mins(2);
@@ -386,12 +386,7 @@ fn urge(ticket: &Ticket, who: &Who, at: Timestamp, hours: u32) -> Result<Change,
 
 /// Clocks that another calendar moves: those that run and have not run out.
 fn reckon(ticket: &Ticket, at: Timestamp, promises: Promises<'_>) -> Result<Change, Refusal> {
-    let running = ticket.clocks.iter().filter(|clock| clock.fires_at().is_some());
-    let clocks: Vec<Clock> = running
-        .map(|clock| (clock, promises.reckoned(clock.clone(), at)))
-        .filter(|(before, now)| before.due_at != now.due_at || before.provisional != now.provisional)
-        .map(|(_, now)| now)
-        .collect();
+    let clocks: Vec<Clock> = ticket.clocks.iter().filter_map(|clock| promises.moved(clock, at)).collect();
     if clocks.is_empty() {
         return Err(Refusal::state("NOT_DUE", "时限未变化", "no clock moves"));
     }
@@ -401,9 +396,8 @@ fn reckon(ticket: &Ticket, at: Timestamp, promises: Promises<'_>) -> Result<Chan
 /// What a clock has to say when its time has come: a warning, a broken promise, the end of a pause, the next step of the ladder.
 fn fire(ticket: &Ticket, name: Name, round: i32, at: Timestamp, book: Book<'_>) -> Result<Change, Refusal> {
     let clock = ticket.clocks.iter().find(|clock| clock.name == name && clock.round == round);
-    let clock = clock.filter(|clock| clock.fires_at().is_some_and(|fires| fires <= at));
     let clock = clock.ok_or_else(|| Refusal::state("NOT_DUE", "时限未到", "this clock is not due"))?;
-    if at < clock.due_at {
+    if clock.says(at)? == Word::Warning {
         return Ok(Change::Warned { name, round });
     }
     let ladder = |from: i32| {

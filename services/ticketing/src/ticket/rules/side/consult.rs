@@ -65,14 +65,7 @@ fn open(
     if ticket.side.hold.is_some() {
         return Err(Refusal::state("ON_HOLD", "已暂停计时，请先恢复", "it stands still: resume first"));
     }
-    let twice = units.iter().enumerate().any(|(place, called)| units[..place].contains(called));
-    if units.is_empty() || units.contains(&unit) || twice {
-        let (zh, en) = ("请召集至少一个其他单位，且不重复", "calls at least one other unit, each once");
-        return Err(Refusal::invalid("unit_ids", "UNITS", zh, en));
-    }
-    if meets_at < at {
-        return Err(Refusal::invalid("meets_at", "PAST", "会商时间须在将来", "is in the future"));
-    }
+    callable(units, unit, meets_at, at)?;
     let first = ticket.round(Name::C8);
     let clocks = (first + 1..)
         .zip(units)
@@ -101,6 +94,33 @@ fn open(
     Ok(Aside::Conferred { consultation, clocks })
 }
 
+/// Whether these units may be called by another to a time: at least one, each once, not the convener itself.
+pub fn callable(units: &[Uuid], convener: Uuid, meets_at: Timestamp, at: Timestamp) -> Result<(), Refusal> {
+    let twice = units.iter().enumerate().any(|(place, called)| units[..place].contains(called));
+    if units.is_empty() || units.contains(&convener) || twice {
+        let (zh, en) = ("请召集至少一个其他单位，且不重复", "calls at least one other unit, each once");
+        return Err(Refusal::invalid("unit_ids", "UNITS", zh, en));
+    }
+    if meets_at < at {
+        return Err(Refusal::invalid("meets_at", "PAST", "会商时间须在将来", "is in the future"));
+    }
+    Ok(())
+}
+
+/// Whether decisions bind only whom they may, until some time that is to come.
+pub fn binding(decisions: &[Decision], bound: impl Fn(Uuid) -> bool, at: Timestamp) -> Result<(), Refusal> {
+    for (place, decision) in decisions.iter().enumerate() {
+        if !bound(decision.unit) {
+            let (zh, en) = ("只能给参会单位分配任务", "binds the convener and units that were called only");
+            return Err(Refusal::invalid(format!("decisions[{place}].unit_id"), "NOT_CALLED", zh, en));
+        }
+        if decision.due_at <= at {
+            return Err(Refusal::invalid(format!("decisions[{place}].due_at"), "PAST", "期限须在将来", "is in the future"));
+        }
+    }
+    Ok(())
+}
+
 /// The caller's unit among those called.
 fn called<'a>(ticket: &'a Ticket, who: &Who) -> Result<&'a Called, Refusal> {
     let called = ticket.side.consultation().and_then(|consultation| consultation.called.iter().find(|called| who.stands_for(called.unit)));
@@ -121,16 +141,10 @@ fn conclude(ticket: &Ticket, minutes: &str, decisions: &[Decision], who: &Who, a
         let (zh, en) = ("到会单位尚未签署意见", "units that came have not signed their opinion");
         return Err(Refusal::state("OPINIONS_MISSING", zh, en).fact("units", silent.join(", ")));
     }
+    let bound = |unit| unit == consultation.convener || consultation.called.iter().any(|called| called.unit == unit);
+    binding(decisions, bound, at)?;
     let mut tasks = Vec::with_capacity(decisions.len());
     for (place, decision) in decisions.iter().enumerate() {
-        let bound = decision.unit == consultation.convener || consultation.called.iter().any(|called| called.unit == decision.unit);
-        if !bound {
-            let (zh, en) = ("只能给参会单位分配任务", "binds the convener and units that were called only");
-            return Err(Refusal::invalid(format!("decisions[{place}].unit_id"), "NOT_CALLED", zh, en));
-        }
-        if decision.due_at <= at {
-            return Err(Refusal::invalid(format!("decisions[{place}].due_at"), "PAST", "期限须在将来", "is in the future"));
-        }
         let number = ticket.side.tasks.len() + place + 1;
         tasks.push(Task {
             number: i32::try_from(number).unwrap_or(i32::MAX),

@@ -2,7 +2,7 @@
 //! supervision, consultations with the tasks they left, where the request went.
 
 mod apply;
-mod consult;
+pub mod consult;
 mod decide;
 mod rating;
 
