@@ -36,7 +36,9 @@ pub fn answer(message: &MessageDescriptor, bytes: &[u8]) -> Result<Option<Respon
         }
         "google.rpc.HttpResponse" => {
             let answer = HttpResponse::decode(bytes).map_err(wrong)?;
-            let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+            // A status that is not said is that of every other answer.
+            let said = if answer.status == 0 { 200 } else { answer.status };
+            let status = u16::try_from(said).ok().and_then(|status| StatusCode::from_u16(status).ok());
             let kind = answer.headers.into_iter().find(|header| header.key.eq_ignore_ascii_case("content-type"));
             (status.ok_or("no status of HTTP")?, kind.map(|header| header.value).unwrap_or_default(), answer.body)
         }

@@ -14,6 +14,7 @@ use drumtower_runtime::{
     token,
 };
 use drumtower_tests::{
+    hotline,
     surface::{call, fabricate, references, set},
     world::{DISTRICTS, Person, Wanted, World},
 };
@@ -116,7 +117,10 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let (channel, delivery) = channel(people, &text(&user["id"]), &unique).await;
     BTreeMap::from([
+        ("channel", channel),
+        ("delivery", delivery),
         ("unit", text(&unit["id"])),
         ("node", text(&unit["id"])),
         ("zone", text(&zone["id"])),
@@ -136,6 +140,28 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         ("window", text(&windows["windows"][0]["id"])),
         ("notice", text(&notice)),
     ])
+}
+
+/// A channel with something that waits to go out by it.
+async fn channel(people: &BTreeMap<&'static str, Person>, account: &str, unique: &str) -> (String, String) {
+    let settings = json!({ "url": "https://hotline.invalid/updates" }).to_string();
+    let body = json!({ "kind": "HOTLINE", "name": "12345", "account_id": account, "settings": settings });
+    let opened = people["sysadmin"].post("/v1/channels", body).await.ok();
+    let id = opened["channel"]["id"].as_str().expect("an id").to_owned();
+    let data = json!({ "request_id": unique, "content": "路灯不亮", "kind": "求助", "contact_phone": "" });
+    let message = json!({ "type": "request.created", "data": data });
+    let secret = opened["secret"].as_str().expect("a secret");
+    let taken = hotline::send(&people["sysadmin"], &id, secret, unique, &message).await.ok();
+    let ticket = taken["ticket_id"].as_str().expect("a request");
+    people["dispatcher"].post(&format!("/v1/tickets/{ticket}:accept"), json!({ "urgency": "NORMAL" })).await.ok();
+    for _ in 0..100 {
+        let deliveries = people["sysadmin"].get(&format!("/v1/channels/{id}/deliveries")).await.ok();
+        if let Some(delivery) = deliveries["deliveries"][0]["id"].as_str() {
+            return (id, delivery.to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing goes out by the channel");
 }
 
 /// An attachment of a request, ready.

@@ -207,7 +207,7 @@ async fn mark(tx: &mut TenantTx, id: Uuid, (state, attempts): (i16, i32), due_at
     let now = tx.now().to_sqlx();
     let error: String = error.chars().take(500).collect();
     sqlx::query(
-        "update delivery set state = $3, due_at = $4, error = $5, attempts = attempts + $7, ended_at = case when $4 is null then $6 end
+        "update delivery set state = $3, due_at = $4, error = $5, attempts = attempts + $7, ended_at = case when $4::timestamptz is null then $6::timestamptz end
          where tenant_id = $1 and id = $2 and state = 1",
     )
     .bind(tx.tenant())
@@ -263,6 +263,17 @@ pub async fn page(tx: &mut TenantTx, route: &str, given_up: bool, before: Uuid, 
     .bind(before)
     .bind(limit)
     .fetch_all(tx.conn())
+    .await
+}
+
+/// One parcel.
+pub async fn by_id(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
+    sqlx::query_as(
+        "select id, route, body, state, attempts, due_at, error, created_at, ended_at from delivery where tenant_id = $1 and id = $2",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .fetch_optional(tx.conn())
     .await
 }
 

@@ -1,8 +1,7 @@
 -- Requests that came another way than by the requester's own hand, or of nobody's company.
 alter table ticket alter column enterprise_id drop not null;
 alter table ticket add column source int2 not null default 1;
-alter table ticket alter column source drop default;
-comment on column ticket.source is 'The way it came, as in Ticket.Source.';
+comment on column ticket.source is 'The way it came, as in Ticket.Source. The default is for programs of before it was kept.';
 alter table ticket add column caller bytea;
 comment on column ticket.caller is 'Blind index of the number to contact: earlier requests of who calls. Null for those of before it was kept.';
 create index ticket_caller on ticket (tenant_id, caller, submitted_at desc, id desc) where caller is not null;
@@ -44,12 +43,15 @@ create table channel_ticket (
   ticket_id uuid not null,
   channel_id uuid not null,
   foreign_key text collate "C" not null,
+  topic text collate "C" not null,
+  submitted_at timestamptz not null,
   primary key (tenant_id, ticket_id),
   unique (tenant_id, channel_id, foreign_key),
   foreign key (tenant_id, ticket_id) references ticket (tenant_id, id),
   foreign key (tenant_id, channel_id) references channel (tenant_id, id)
 );
-comment on table channel_ticket is 'Requests that a channel brought, with the name that they have there.';
+comment on table channel_ticket is 'Requests that a channel brought, with the name and the topic that they have there.';
+create index channel_ticket_newest on channel_ticket (tenant_id, channel_id, submitted_at desc, ticket_id desc);
 
 create table sighting (
   tenant_id int4 not null,

@@ -1,10 +1,12 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
 mod attachment;
+mod channel;
 mod clock;
 mod dispatch;
 mod figure;
 mod item;
+mod open311;
 mod setting;
 mod ticket;
 mod window;
@@ -12,16 +14,18 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
-    attachment_service_server::AttachmentServiceServer, dispatch_service_server::DispatchServiceServer,
-    figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer, rating_service_server::RatingServiceServer,
-    setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
-    ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
-    window_service_server::WindowServiceServer,
+    attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
+    dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
+    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer, setting_service_server::SettingServiceServer,
+    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
+    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
-    Config, Failure, Parts,
+    Config, Failure, Parts, delivery,
     housekeeping::{Chore, keep_house},
+    log::consume,
     migrate, server,
+    web::Web,
 };
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
@@ -48,14 +52,24 @@ pub const SCHEMA: migrate::Service = migrate::Service {
     ],
 };
 
-/// Invitations that ran out a month ago.
-pub const CHORES: [Chore; 1] = [Chore {
-    name: "invitations to rate",
-    kept: SignedDuration::from_hours(30 * 24),
-    find: "select tenant_id, count(*) from rating_invitation where expires_at < $1 group by tenant_id order by tenant_id",
-    drop: "delete from rating_invitation where tenant_id = $1 and ticket_id in
-             (select ticket_id from rating_invitation where tenant_id = $1 and expires_at < $2 limit $3)",
-}];
+/// Invitations that ran out a month ago, messages of half a year ago, deliveries of a quarter ago.
+pub const CHORES: [Chore; 3] = [
+    Chore {
+        name: "invitations to rate",
+        kept: SignedDuration::from_hours(30 * 24),
+        find: "select tenant_id, count(*) from rating_invitation where expires_at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from rating_invitation where tenant_id = $1 and ticket_id in
+                 (select ticket_id from rating_invitation where tenant_id = $1 and expires_at < $2 limit $3)",
+    },
+    Chore {
+        name: "messages of channels",
+        kept: SignedDuration::from_hours(180 * 24),
+        find: "select tenant_id, count(*) from channel_message where at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from channel_message where tenant_id = $1 and (channel_id, key) in
+                 (select channel_id, key from channel_message where tenant_id = $1 and at < $2 limit $3)",
+    },
+    delivery::OLD_DELIVERIES,
+];
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -67,6 +81,8 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         let settings = Settings::new(parts.db.clone())?;
         tokio::spawn(setting::apply::follow_calendars(parts.db.clone(), parts.clock.clone(), settings.clone()));
+        tokio::spawn(consume(channel::consume::Courses, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
+        tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), settings.clone()));
         let examiner = examiner(parts)?;
@@ -78,6 +94,11 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
 
 fn cards(parts: &Parts) -> ticket::cards::Cards {
     ticket::cards::Cards { peers: parts.peers.clone(), cache: parts.cache.clone() }
+}
+
+fn courier(parts: &Parts) -> Result<channel::send::Courier, Failure> {
+    let web = Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?;
+    Ok(channel::send::Courier { db: parts.db.clone(), sealers: parts.sealers.clone(), clock: parts.clock.clone(), web })
 }
 
 /// The service's RPCs.
@@ -104,9 +125,13 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
         settings,
     };
     let tickets = Arc::new(tickets);
+    let web = Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?;
+    let channels = channel::api::Channels { tickets: Arc::clone(&tickets), web };
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
-        .add_service(RatingServiceServer::from_arc(tickets))
+        .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
+        .add_service(ChannelServiceServer::new(channels))
+        .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets }))
         .add_service(attachments)
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))

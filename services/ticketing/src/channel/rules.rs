@@ -263,7 +263,9 @@ pub fn said(envelope: &Envelope) -> Result<Said, Refusal> {
         "request.urged" => Said::Urged(data(envelope)?),
         "request.withdrawn" => Said::Withdrawn(data(envelope)?),
         "request.rated" => Said::Rated(data(envelope)?),
-        other => return Err(Refusal::invalid("type", "TYPE", format!("消息类型 {other} 不支持"), format!("{other} is no type of message"))),
+        other => {
+            return Err(Refusal::invalid("type", "TYPE", format!("消息类型 {other} 不支持"), format!("{other} is no type of message")));
+        }
     };
     match &said {
         Said::Created(created) => created.check()?,
@@ -299,7 +301,8 @@ pub fn lengths(fields: &[(&str, &str, usize, usize)]) -> Result<(), Refusal> {
 
 /// A number to contact as the contract has it.
 pub fn phone(field: &'static str, number: &str) -> Result<(), Refusal> {
-    let good = number.is_empty() || ((5..=20).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit() || b"+-".contains(&byte)));
+    let good = number.is_empty()
+        || ((5..=20).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit() || b"+-".contains(&byte)));
     if good { Ok(()) } else { Err(Refusal::invalid(field, "PHONE", "电话号码格式不正确", "is no number")) }
 }
 

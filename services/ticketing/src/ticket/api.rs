@@ -32,7 +32,7 @@ use super::{
     store,
     submit::{self, Draft, Submission},
 };
-use crate::{attachment, setting::Settings};
+use crate::{attachment, dispatch::auto, setting::Settings};
 
 /// Requests for help.
 #[derive(Debug)]
@@ -98,8 +98,13 @@ impl Tickets {
         if !verb.etag.is_empty() && verb.etag != found.1.version.to_string() {
             return Err(Refusal::stale(found.1.version.to_string()).into());
         }
-        let (matter, ticket) =
-            change(&mut tx, call, &setting, &who, found, verb.command, Said { by: &call.actor_name(), text: &verb.text }).await?;
+        let accepts = matches!(verb.command, Command::Accept { .. });
+        let said = Said { by: &call.actor_name(), text: &verb.text };
+        let mut changed = change(&mut tx, call, &setting, &who, found, verb.command, said).await?;
+        if accepts {
+            changed = auto::dispatched(&mut tx, call, &setting, &self.cards, changed).await?;
+        }
+        let (matter, ticket) = changed;
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }

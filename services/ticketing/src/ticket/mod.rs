@@ -4,7 +4,7 @@
 pub mod api;
 mod aside;
 pub mod cards;
-mod change;
+pub mod change;
 pub mod import;
 mod itself;
 pub mod number;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::rules::{Clock, Name, Promises};
 
-pub use decide::{decide, independent, possible};
+pub use decide::{decide, distance_m, independent, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
 pub use facts::{Fact, facts};
 pub use machine::Machine;
