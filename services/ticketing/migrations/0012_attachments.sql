@@ -24,7 +24,7 @@ create table attachment (
   primary key (tenant_id, id),
   foreign key (tenant_id, ticket_id) references ticket (tenant_id, id)
 );
-comment on table attachment is 'Photos, documents and recordings; their bytes are objects. A row goes after its objects. swept: tenant_id, due_at, state';
+comment on table attachment is 'Photos, documents and recordings; their bytes are objects. A row goes after its objects. swept: tenant_id, due_at';
 create index attachment_of_ticket on attachment (tenant_id, ticket_id, created_at, id);
 create index attachment_loose on attachment (tenant_id, uploader_id) where ticket_id is null;
 create index attachment_due on attachment (due_at, tenant_id) where due_at is not null;

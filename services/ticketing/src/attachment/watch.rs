@@ -51,15 +51,23 @@ fn beat() -> tokio::time::Interval {
     beat
 }
 
+/// Districts with attachments whose time has come.
+async fn districts(examiner: &Examiner) -> Result<Vec<i32>, Fault> {
+    let due = "select tenant_id, count(*) from attachment where due_at <= $1 group by tenant_id order by tenant_id";
+    Ok(examiner.db.sweep(due, examiner.clock.now()).await?.into_iter().map(|(tenant, _)| tenant).collect())
+}
+
 /// Looks at everything in every district that nobody looked at to the end, district by district in turns.
 async fn look_again(examiner: &Examiner) -> Result<(), Fault> {
-    let waiting = "select tenant_id, count(*) from attachment where due_at <= $1 and state = 2 group by tenant_id order by tenant_id";
-    let mut queue: VecDeque<i32> = examiner.db.sweep(waiting, examiner.clock.now()).await?.into_iter().map(|(tenant, _)| tenant).collect();
+    let mut queue = VecDeque::from(districts(examiner).await?);
     while let Some(tenant) = queue.pop_front() {
+        let some = store::waiting(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await?;
+        if some.is_empty() {
+            continue;
+        }
         if !examiner.is_able().await {
             return Ok(());
         }
-        let some = store::waiting(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await?;
         let full = some.len() == usize::try_from(TURN).unwrap_or_default();
         let all = futures::stream::iter(some);
         all.for_each_concurrent(ROOM, async |id| {
@@ -77,8 +85,7 @@ async fn look_again(examiner: &Examiner) -> Result<(), Fault> {
 
 /// Clears and gives up what there is in every district.
 async fn tidy(examiner: &Examiner) -> Result<(), Fault> {
-    let due = "select tenant_id, count(*) from attachment where due_at <= $1 and state <> 2 group by tenant_id order by tenant_id";
-    for (tenant, _) in examiner.db.sweep(due, examiner.clock.now()).await? {
+    for tenant in districts(examiner).await? {
         if let Err(error) = turn(examiner, tenant).await {
             tracing::warn!(tenant, ?error, "the watch over attachments comes back to this district");
         }
