@@ -3,7 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use drumtower_runtime::{Call, Clock, Config, Db, Failure, Fault, log::NewEvent, seal::Sealers};
+use drumtower_runtime::{
+    Call, Clock, Config, Db, Failure, Fault,
+    log::{NewEvent, to_role},
+    seal::Sealers,
+};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
@@ -23,8 +27,8 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// How often one is looked at that never ends, for example because the process dies of it.
 const ATTEMPTS: i16 = 5;
-/// Attachments looked at in one process at once: each may take some 400 MB of memory for a while.
-const ROOM: usize = 2;
+/// Attachments looked at in one process at once: each may take some 300 MB of memory for a while.
+pub const ROOM: usize = 2;
 
 /// Looks at attachments.
 #[derive(Debug, Clone)]
@@ -74,10 +78,17 @@ impl Examiner {
         let _ended_or_goes_on = tokio::time::timeout(patience, work).await;
     }
 
-    /// Looks again at one that somebody else began with and did not end. Left to the next look when there is no room now: what waits for
-    /// room was not tried.
+    /// Whether what waits can be looked at now: a scanner that is away is not asked about each of them.
+    pub async fn is_able(&self) -> bool {
+        match &self.scanner {
+            Some(scanner) => scanner.is_there().await,
+            None => true,
+        }
+    }
+
+    /// Looks again at one that somebody else began with and did not end. What waits for room was not tried.
     pub async fn take_over(&self, tenant: i32, id: Uuid) -> Result<(), Fault> {
-        let Ok(_place) = self.room.try_acquire() else { return Ok(()) };
+        let _place = self.room.acquire().await.map_err(|error| Fault::broken(error.to_string()))?;
         let mut tx = self.db.write(&self.call(tenant)).await?;
         let until = tx.now() + LEASE;
         let attempts = store::take_over(&mut tx, id, until).await?;
@@ -183,10 +194,20 @@ impl Examiner {
             let facts = serde_json::json!({
                 "ticket": attachment.ticket, "kind": attachment.kind.as_str_name(), "uploader": attachment.uploader, "reason": rejection.text(),
             });
-            tx.emit(NewEvent::new("attachment.refused", id, 2).facts(facts));
+            tx.emit(refused(id, rejection).facts(facts));
         }
         tx.done().await
     }
+}
+
+/// Something was not taken. A virus is somebody's affair beside the uploader's.
+fn refused(id: Uuid, rejection: Rejection) -> NewEvent {
+    let told = NewEvent::new("attachment.refused", id, 2);
+    if rejection != Rejection::Infected {
+        return told;
+    }
+    let (zh, en) = ("上传的附件查出病毒，已删除", "a scanner found something in an attachment; it was deleted");
+    told.tell(to_role("SECADMIN", None, "attachment.refused", zh, en))
 }
 
 /// A request has one attachment more. Its version is always 2: it was announced, and now it is there.

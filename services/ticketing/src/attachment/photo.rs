@@ -36,8 +36,8 @@ pub struct Photo {
 pub fn anew(media: &str, bytes: &[u8]) -> Result<Photo, Rejection> {
     let png = media == "image/png";
     let picture = upright(format(media)?, bytes)?;
-    let thumbnail = jpeg(&small(&picture), SMALL_QUALITY)?;
-    let (media, bytes) = if png { ("image/png", lossless(&picture)?) } else { ("image/jpeg", jpeg(&picture, QUALITY)?) };
+    let thumbnail = jpeg(small(&picture), SMALL_QUALITY)?;
+    let (media, bytes) = if png { ("image/png", lossless(&picture)?) } else { ("image/jpeg", jpeg(picture, QUALITY)?) };
     Ok(Photo { media, bytes, thumbnail })
 }
 
@@ -77,10 +77,10 @@ fn small(picture: &DynamicImage) -> DynamicImage {
     rough.resize(SMALL, SMALL, FilterType::Triangle)
 }
 
-fn jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, Rejection> {
+fn jpeg(picture: DynamicImage, quality: u8) -> Result<Vec<u8>, Rejection> {
     let mut bytes = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
-    picture.to_rgb8().write_with_encoder(encoder).map_err(|_| Rejection::Unreadable)?;
+    picture.into_rgb8().write_with_encoder(encoder).map_err(|_| Rejection::Unreadable)?;
     Ok(bytes)
 }
 

@@ -256,12 +256,11 @@ pub fn rest_on(attachment: &Attachment, ticket: Uuid, user: Uuid, photo: bool) -
     Ok(())
 }
 
-/// What is to be done with an attachment whose time has come.
+/// What is to be done with an attachment whose time has come, unless it waits to be looked at: that it does as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Nobody wants it: it stops being there, and its objects go a while later, when no piece can be on its way any more.
     Abandon,
-    Examine,
     /// What came in pieces is not needed any more.
     Clear,
 }
@@ -269,7 +268,6 @@ pub enum Step {
 pub fn step(state: State, loose: bool, created_at: Timestamp, now: Timestamp) -> Step {
     let old = now >= created_at + KEPT_LOOSE;
     match state {
-        State::Scanning => Step::Examine,
         State::Ready if !(loose && old) => Step::Clear,
         State::Rejected if !old => Step::Clear,
         _ => Step::Abandon,
@@ -449,7 +447,6 @@ mod tests {
     fn what_nobody_wants_goes_after_a_day_and_nothing_else() {
         let (created, day) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + KEPT_LOOSE);
         assert_eq!(step(State::Uploading, false, created, day), Step::Abandon);
-        assert_eq!(step(State::Scanning, true, created, day), Step::Examine, "the scanner may have been away for a day");
         assert_eq!(step(State::Ready, true, created, day), Step::Abandon);
         assert_eq!(step(State::Ready, false, created, day), Step::Clear);
         assert_eq!(step(State::Ready, true, created, created), Step::Clear);

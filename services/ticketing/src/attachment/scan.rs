@@ -10,6 +10,8 @@ use tokio::{
 
 /// How long one scan may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to answer a connection.
+const CONNECTING: Duration = Duration::from_secs(2);
 /// Bytes sent at a time.
 const CHUNK: usize = 64 * 1024;
 /// Longest answer that is read.
@@ -40,6 +42,11 @@ impl Scanner {
     pub async fn scan(&self, bytes: &[u8]) -> Result<Verdict, Failure> {
         let answer = tokio::time::timeout(PATIENCE, self.ask(bytes)).await??;
         read(&answer).ok_or_else(|| format!("the scanner answered {answer:?}").into())
+    }
+
+    /// Whether it is there: asked before bytes are fetched for it.
+    pub async fn is_there(&self) -> bool {
+        tokio::time::timeout(CONNECTING, TcpStream::connect(&self.address)).await.is_ok_and(|connected| connected.is_ok())
     }
 
     async fn ask(&self, bytes: &[u8]) -> std::io::Result<String> {

@@ -380,15 +380,30 @@ pub struct Due {
     pub created_at: Timestamp,
 }
 
-/// Attachments of the district whose time has come, the longest overdue first.
+/// Attachments of the district to be looked at again, the longest overdue first.
+#[tracing::instrument(name = "db.attachment.waiting", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn waiting(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    let now = tx.now().to_sqlx();
+    sqlx::query_scalar("select id from attachment where tenant_id = $1 and due_at <= $2 and state = $3 order by due_at limit $4")
+        .bind(tx.tenant())
+        .bind(now)
+        .bind(small(State::Scanning as i32))
+        .bind(limit)
+        .fetch_all(tx.conn())
+        .await
+}
+
+/// Attachments of the district to be cleared or given up, the longest overdue first.
 #[tracing::instrument(name = "db.attachment.due", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn due(tx: &mut TenantTx, limit: i64) -> sqlx::Result<Vec<Due>> {
     let now = tx.now().to_sqlx();
     let rows: Vec<(Uuid, i16, bool, jiff_sqlx::Timestamp)> = sqlx::query_as(
-        "select id, state, ticket_id is null, created_at from attachment where tenant_id = $1 and due_at <= $2 order by due_at limit $3",
+        "select id, state, ticket_id is null, created_at from attachment
+         where tenant_id = $1 and due_at <= $2 and state <> $3 order by due_at limit $4",
     )
     .bind(tx.tenant())
     .bind(now)
+    .bind(small(State::Scanning as i32))
     .bind(limit)
     .fetch_all(tx.conn())
     .await?;

@@ -2,16 +2,19 @@
 //! looked at again; pieces that are not needed go; what nobody wants goes after a day, its objects first and its row last, so that nothing
 //! is left behind whenever a process dies.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use drumtower_runtime::Fault;
-use jiff::SignedDuration;
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::{
     Examiner,
     blob::Of,
+    examine::ROOM,
     rules::{KEPT_LOOSE, Step, step},
-    store,
+    store::{self, Due},
 };
 
 /// Attachments taken of one district before it is the next one's turn.
@@ -19,22 +22,70 @@ const TURN: i64 = 20;
 /// How long after an attachment is gone its objects go: longer than any call that may still bring a piece.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Runs until the process ends. Two processes at once do no harm.
+/// Runs until the process ends. Two processes at once do no harm. Looking takes a while, so tidying does not wait for it.
 pub async fn watch(examiner: Examiner) {
-    let mut beat = tokio::time::interval(Duration::from_secs(1));
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        beat.tick().await;
-        if let Err(error) = look(&examiner).await {
-            tracing::warn!(?error, "the watch over attachments found no database");
+    let looks = async {
+        let mut beat = beat();
+        loop {
+            beat.tick().await;
+            if let Err(error) = look_again(&examiner).await {
+                tracing::warn!(?error, "what waits to be looked at waits on");
+            }
         }
-    }
+    };
+    let tidies = async {
+        let mut beat = beat();
+        loop {
+            beat.tick().await;
+            if let Err(error) = tidy(&examiner).await {
+                tracing::warn!(?error, "the watch over attachments found no database");
+            }
+        }
+    };
+    let ((), ()) = tokio::join!(looks, tidies);
 }
 
-/// One look at every district.
-async fn look(examiner: &Examiner) -> Result<(), Fault> {
+fn beat() -> tokio::time::Interval {
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beat
+}
+
+/// Districts with attachments whose time has come.
+async fn districts(examiner: &Examiner) -> Result<Vec<i32>, Fault> {
     let due = "select tenant_id, count(*) from attachment where due_at <= $1 group by tenant_id order by tenant_id";
-    for (tenant, _) in examiner.db.sweep(due, examiner.clock.now()).await? {
+    Ok(examiner.db.sweep(due, examiner.clock.now()).await?.into_iter().map(|(tenant, _)| tenant).collect())
+}
+
+/// Looks at everything in every district that nobody looked at to the end, district by district in turns.
+async fn look_again(examiner: &Examiner) -> Result<(), Fault> {
+    let mut queue = VecDeque::from(districts(examiner).await?);
+    while let Some(tenant) = queue.pop_front() {
+        let some = store::waiting(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await?;
+        if some.is_empty() {
+            continue;
+        }
+        if !examiner.is_able().await {
+            return Ok(());
+        }
+        let full = some.len() == usize::try_from(TURN).unwrap_or_default();
+        let all = futures::stream::iter(some);
+        all.for_each_concurrent(ROOM, async |id| {
+            if let Err(error) = examiner.take_over(tenant, id).await {
+                tracing::warn!(%id, ?error, "the watch looks at this attachment again");
+            }
+        })
+        .await;
+        if full {
+            queue.push_back(tenant);
+        }
+    }
+    Ok(())
+}
+
+/// Clears and gives up what there is in every district.
+async fn tidy(examiner: &Examiner) -> Result<(), Fault> {
+    for tenant in districts(examiner).await? {
         if let Err(error) = turn(examiner, tenant).await {
             tracing::warn!(tenant, ?error, "the watch over attachments comes back to this district");
         }
@@ -45,18 +96,8 @@ async fn look(examiner: &Examiner) -> Result<(), Fault> {
 /// One turn of one district. One that fails keeps none of the others waiting.
 async fn turn(examiner: &Examiner, tenant: i32) -> Result<(), Fault> {
     let now = examiner.clock.now();
-    for store::Due { id, state, loose, created_at } in store::due(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await? {
+    for Due { id, state, loose, created_at } in store::due(&mut examiner.db.read(&examiner.call(tenant)).await?, TURN).await? {
         let done = match state.map(|state| step(state, loose, created_at, now)) {
-            Some(Step::Examine) => {
-                // Looking may take a while, and whoever else waits here waits for nothing of it.
-                let examiner = examiner.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = examiner.take_over(tenant, id).await {
-                        tracing::warn!(%id, ?error, "the watch looks at this attachment again");
-                    }
-                });
-                Ok(())
-            }
             Some(Step::Clear) => clear(examiner, tenant, id, created_at + KEPT_LOOSE).await,
             Some(Step::Abandon) => abandon(examiner, tenant, id).await,
             None => remove(examiner, tenant, id).await,
@@ -68,7 +109,7 @@ async fn turn(examiner: &Examiner, tenant: i32) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn clear(examiner: &Examiner, tenant: i32, id: uuid::Uuid, next: jiff::Timestamp) -> Result<(), Fault> {
+async fn clear(examiner: &Examiner, tenant: i32, id: Uuid, next: Timestamp) -> Result<(), Fault> {
     let call = examiner.call(tenant);
     let sealer = examiner.sealers.of(&examiner.db, &call).await?;
     examiner.blobs.drop_pieces(Of { sealer: &sealer, tenant, id }).await?;
@@ -77,14 +118,14 @@ async fn clear(examiner: &Examiner, tenant: i32, id: uuid::Uuid, next: jiff::Tim
     tx.done().await
 }
 
-async fn abandon(examiner: &Examiner, tenant: i32, id: uuid::Uuid) -> Result<(), Fault> {
+async fn abandon(examiner: &Examiner, tenant: i32, id: Uuid) -> Result<(), Fault> {
     let mut tx = examiner.db.write(&examiner.call(tenant)).await?;
     let at = tx.now() + GRACE;
     store::abandon(&mut tx, id, at).await?;
     tx.done().await
 }
 
-async fn remove(examiner: &Examiner, tenant: i32, id: uuid::Uuid) -> Result<(), Fault> {
+async fn remove(examiner: &Examiner, tenant: i32, id: Uuid) -> Result<(), Fault> {
     let call = examiner.call(tenant);
     let sealer = examiner.sealers.of(&examiner.db, &call).await?;
     examiner.blobs.drop_all(Of { sealer: &sealer, tenant, id }).await?;

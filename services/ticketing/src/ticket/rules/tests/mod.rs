@@ -244,3 +244,15 @@ fn a_clock_breaches_once_and_not_before_it_is_due() {
     world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at).expect("breached");
     assert_eq!(refusal(world.step(&mut ticket, &breach, &anyone(Uuid::nil()), clock.due_at)), "NOT_DUE");
 }
+
+#[test]
+fn a_report_shows_as_much_as_the_district_asks_for_its_result() {
+    let mut world = World::new();
+    world.machine.limits.evidence.resolved = 2;
+    let (mut ticket, now) = side::handling(&world);
+    let market = who(HANDLER, &[MARKET]);
+    let done = |result, evidence| Command::ReportDone { result, waive_support: true, parts_open: 0, evidence };
+    assert_eq!(refusal(world.step(&mut ticket, &done(ticket::Result::Resolved, 1), &market, now)), "EVIDENCE_NEEDED");
+    world.step(&mut ticket.clone(), &done(ticket::Result::Policy, 0), &market, now).expect("another result needs none");
+    world.step(&mut ticket, &done(ticket::Result::Resolved, 2), &market, now).expect("reported");
+}

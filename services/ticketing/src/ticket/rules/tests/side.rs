@@ -18,7 +18,7 @@ fn leader() -> Who {
 }
 
 /// A request at work, signed by its lead unit at 09:11 on Monday 2026-03-02.
-fn handling(world: &World) -> (Ticket, Timestamp) {
+pub(super) fn handling(world: &World) -> (Ticket, Timestamp) {
     let mut ticket = dispatched(world);
     let now = ticket.updated_at + SignedDuration::from_mins(1);
     world.step(&mut ticket, &Command::Sign, &who(HANDLER, &[MARKET]), now).expect("signed");
@@ -502,18 +502,6 @@ fn an_arrival_is_proved_by_place_by_code_or_stated_and_may_be_told_later() {
     let change = world.step(&mut ticket, &check_in(Proof { photo, ..stated }, off), &fire, later).expect("arrived");
     assert!(matches!(&change, Change::CheckedIn { how, offline: true, clock_skewed: true, arrived_at: None, .. } if how == "STATED"));
     assert!(matches!(&change, Change::CheckedIn { photo: kept, .. } if *kept == photo), "the history says which photo");
-}
-
-#[test]
-fn a_report_shows_as_much_as_the_district_asks_for_its_result() {
-    let mut world = World::new();
-    world.machine.limits.evidence.resolved = 2;
-    let (mut ticket, now) = handling(&world);
-    let market = who(HANDLER, &[MARKET]);
-    let done = |result, evidence| Command::ReportDone { result, waive_support: true, parts_open: 0, evidence };
-    assert_eq!(refusal(world.step(&mut ticket, &done(ticket::Result::Resolved, 1), &market, now)), "EVIDENCE_NEEDED");
-    world.step(&mut ticket.clone(), &done(ticket::Result::Policy, 0), &market, now).expect("another result needs none");
-    world.step(&mut ticket, &done(ticket::Result::Resolved, 2), &market, now).expect("reported");
 }
 
 #[test]
