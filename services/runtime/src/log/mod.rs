@@ -62,6 +62,13 @@ impl NewEvent {
         self
     }
 
+    /// Reaches everybody it tells at once, whatever the hour.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.notify.iter_mut().for_each(|notify| notify.urgent = true);
+        self
+    }
+
     /// Somebody to be told.
     #[must_use]
     pub fn tell(mut self, notify: Notify) -> Self {
@@ -85,6 +92,7 @@ pub fn to_role(role: &str, unit: Option<Uuid>, kind: &str, zh: impl Into<String>
         text_zh: zh.into(),
         text_en: en.into(),
         enterprise_id: String::new(),
+        urgent: false,
     }
 }
 
@@ -103,6 +111,7 @@ pub fn to_person(user: Uuid, kind: &str, zh: impl Into<String>, en: impl Into<St
         text_zh: zh.into(),
         text_en: en.into(),
         enterprise_id: String::new(),
+        urgent: false,
     }
 }
 
@@ -117,6 +126,8 @@ struct StoredNotify {
     en: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     enterprise: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    urgent: bool,
 }
 
 impl From<Notify> for StoredNotify {
@@ -129,6 +140,7 @@ impl From<Notify> for StoredNotify {
             zh: notify.text_zh,
             en: notify.text_en,
             enterprise: notify.enterprise_id,
+            urgent: notify.urgent,
         }
     }
 }
@@ -143,6 +155,7 @@ impl From<StoredNotify> for Notify {
             text_zh: stored.zh,
             text_en: stored.en,
             enterprise_id: stored.enterprise,
+            urgent: stored.urgent,
         }
     }
 }

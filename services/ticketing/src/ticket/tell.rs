@@ -6,15 +6,20 @@ use uuid::Uuid;
 
 use super::{
     rules::{
-        Aside, Change, Event, State, Ticket,
+        Aside, Change, Event, State, Ticket, Urgency,
         side::{CIRCULAR, bad},
     },
     store::Matter,
 };
 use crate::clock::rules::Name;
 
-/// The event for the log.
+/// The event for the log. What is dangerous or an emergency reaches people at any hour.
 pub fn event(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
+    let told = told(matter, before, after, event);
+    if after.danger || after.urgency == Urgency::Emergency { told.urgent() } else { told }
+}
+
+fn told(matter: &Matter, before: &Ticket, after: &Ticket, event: &Event) -> NewEvent {
     match event.change {
         Change::Breached { name, round, .. } => return of_clock(matter, (before, after), event, (name, round), true),
         Change::Warned { name, round } => return of_clock(matter, (before, after), event, (name, round), false),
