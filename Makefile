@@ -16,7 +16,7 @@ up: ## Builds and runs everything: private PostgreSQL and Redis, all services, t
 	@exec target/release/drumtower up $(UP_FLAGS)
 
 test: ## Runs all tests; they start their own PostgreSQL and Redis
-	@deploy/local/install.sh
+	@deploy/local/install.sh --test
 	$(CARGO) $(TEST) --locked --workspace --exclude drumtower-tests
 	$(CARGO) build --locked -p drumtower
 	$(CARGO) test --locked -p drumtower-tests

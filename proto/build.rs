@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             files.push(entry?.path());
         }
     }
+    files.extend(["google/api/httpbody.proto", "google/rpc/http.proto"].map(|file| root.join(file)));
     files.sort();
 
     let mut compiler = protox::Compiler::new([&root])?;

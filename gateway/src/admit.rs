@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     door::{Door, Refused},
+    raw,
     tenant::{Named, open_for, split_path},
 };
 
@@ -125,7 +126,7 @@ impl Door {
         onward.insert("drumtower-caller", HeaderValue::from_bytes(caller.as_bytes()).map_err(|error| broken(&error))?);
         onward.insert("drumtower-tenant", HeaderValue::from(tenant.number));
         onward.insert("drumtower-address", HeaderValue::try_from(address).map_err(|error| broken(&error))?);
-        for name in ["authorization", "idempotency-key", "accept-language"] {
+        for name in ["authorization", "idempotency-key", "accept-language"].into_iter().chain(raw::HEADERS) {
             if let Some(value) = came.head.headers.get(name) {
                 onward.insert(HeaderName::from_static(name), value.clone());
             }

@@ -25,6 +25,7 @@ use crate::{
     pages::Pages,
     problem,
     quota::Quota,
+    raw,
     retry::Budget,
     route::{Found, Route, Routes},
     stream,
@@ -182,8 +183,8 @@ impl Door {
         let patience = deadline::of(headers)?;
         let keyed = key(headers)?;
         let mut admitted = self.admit(route.method, &came).await?;
-        let body = self.body(headers, body).await?;
-        let message = transcode::request(route, &bound, came.head.uri.query(), &body)?;
+        let body = self.body(headers, body, route.takes_raw).await?;
+        let message = transcode::request(route, &bound, came.head.uri.query(), (came.header("content-type"), &body))?;
         // Only now: who sends a body slowly does not keep a place from others.
         let place = self.place(admitted.tenant)?;
         let (channel, budget) = self.service(route.method)?;
@@ -201,7 +202,10 @@ impl Door {
         let answer = upstream::call(channel, budget, &call).instrument(span.clone()).await;
         trace::called(&span, answer.as_ref().map_or_else(Status::code, |_| Code::Ok));
         match answer? {
-            Answer::One(bytes) => Ok(json_response(transcode::answer(route, &bytes).map_err(Fault::broken)?)),
+            Answer::One(bytes) => match raw::answer(&route.method.descriptor.output(), &bytes).map_err(Fault::broken)? {
+                Some(response) => Ok(response),
+                None => Ok(json_response(transcode::answer(route, &bytes).map_err(Fault::broken)?)),
+            },
             Answer::Many(body) => {
                 let form = stream::Form::of(came.header("accept"));
                 Ok(stream::response(Arc::clone(&route.writer), held(body, place), form, trace.id.clone()))
@@ -249,11 +253,13 @@ impl Door {
             && came.header("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
     }
 
-    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+    async fn body(&self, headers: &HeaderMap, body: Body, takes_raw: bool) -> Result<Bytes, Refused> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        check_kind(headers)?;
+        if !takes_raw {
+            check_kind(headers)?;
+        }
         let too_large = || {
             let refusal = Refusal::new(Kind::Invalid, "BODY_TOO_LARGE", "请求体过大", format!("at most {} bytes", self.max_body));
             Refused::with(&refusal, StatusCode::PAYLOAD_TOO_LARGE)

@@ -9,6 +9,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod quota;
+mod raw;
 mod retry;
 mod route;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    raw,
     route::{Body, Route, Routes, field_at},
     schema::{Schemas, comment},
 };
@@ -86,7 +87,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         operation["security"] = json!([{ "bearer": [] }]);
     }
     if let Some(schema) = body(route, schemas) {
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        let kind = if route.takes_raw { "*/*" } else { "application/json" };
+        operation["requestBody"] = json!({ "required": true, "content": { kind: { "schema": schema } } });
     }
     operation
 }
@@ -170,6 +172,9 @@ fn body(route: &Route, schemas: &mut Schemas) -> Option<Value> {
 
 fn answer(route: &Route, schemas: &mut Schemas) -> Value {
     let output = route.method.descriptor.output();
+    if raw::is_answer(&output) {
+        return json!({ "*/*": { "schema": { "type": "string", "format": "binary" } } });
+    }
     let schema = match output.get_field_by_name(&route.response_body) {
         Some(field) => schemas.field(&field),
         None => schemas.of(&output),

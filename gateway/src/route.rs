@@ -7,7 +7,7 @@ use drumtower_runtime::surface::{Method, SURFACE, Who};
 use http::Method as Verb;
 use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, MessageDescriptor};
 
-use crate::write::Writer;
+use crate::{raw, write::Writer};
 
 /// What of a request goes into the message from the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Route {
     pub response_body: String,
     /// Writes the answers.
     pub writer: Arc<Writer>,
+    /// The body is taken as it is, whatever its kind.
+    pub takes_raw: bool,
     variables: Vec<Variable>,
 }
 
@@ -149,7 +151,11 @@ impl Routes {
         }
         ends.push(End { method: verb.clone(), verb: action, route });
         let writer = Arc::new(Writer::new(method.descriptor.output()));
-        self.routes.push(Route { method, verb, template: template.to_owned(), body, response_body, writer, variables });
+        let takes_raw = match &body {
+            Body::Field(name) => method.descriptor.input().get_field_by_name(name).is_some_and(|field| raw::is_body(&field)),
+            Body::None | Body::Whole => false,
+        };
+        self.routes.push(Route { method, verb, template: template.to_owned(), body, response_body, writer, takes_raw, variables });
         Ok(())
     }
 

@@ -33,6 +33,7 @@ impl Schemas {
             "google.protobuf.FieldMask" => {
                 return json!({ "type": "string", "description": "字段名以逗号分隔 Field names, comma-separated" });
             }
+            "google.api.HttpBody" => return json!({ "type": "string", "format": "binary" }),
             "google.protobuf.Empty" => return json!({ "type": "object" }),
             _ => {}
         }

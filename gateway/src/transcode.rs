@@ -7,7 +7,10 @@ use prost_reflect::{
     DeserializeOptions, DynamicMessage, FieldDescriptor, Kind as FieldKind, MessageDescriptor, ReflectMessage as _, Value,
 };
 
-use crate::route::{Body, Route, decode};
+use crate::{
+    raw,
+    route::{Body, Route, decode},
+};
 
 /// How deep JSON may nest.
 const MAX_DEPTH: usize = 64;
@@ -20,8 +23,13 @@ fn unknown(field: &str) -> Refusal {
     Refusal::invalid(field, "UNKNOWN_FIELD", format!("未知字段 {field}"), format!("{field} is not a field of this request"))
 }
 
-/// The message of a request.
-pub fn request(route: &Route, bound: &[(String, String)], query: Option<&str>, body: &Bytes) -> Result<Bytes, Refusal> {
+/// The message of a request, from its address and its body with the kind that was said of it.
+pub fn request(
+    route: &Route,
+    bound: &[(String, String)],
+    query: Option<&str>,
+    (kind, body): (Option<&str>, &Bytes),
+) -> Result<Bytes, Refusal> {
     let descriptor = route.method.descriptor.input();
     let mut message = match &route.body {
         Body::None if body.is_empty() => DynamicMessage::new(descriptor),
@@ -29,7 +37,7 @@ pub fn request(route: &Route, bound: &[(String, String)], query: Option<&str>, b
         Body::Whole => from_json(&descriptor, body)?,
         Body::Field(name) => {
             let field = descriptor.get_field_by_name(name).ok_or_else(|| unknown(name))?;
-            one_field(&descriptor, &field, body)?
+            if route.takes_raw { as_it_is(&descriptor, &field, kind, body)? } else { one_field(&descriptor, &field, body)? }
         }
     };
     for (path, value) in pairs(query)? {
@@ -47,6 +55,16 @@ pub fn request(route: &Route, bound: &[(String, String)], query: Option<&str>, b
         set(&mut message, path, value, false)?;
     }
     Ok(Bytes::from(message.encode_to_vec()))
+}
+
+/// A message with one field, which holds the body as it is.
+fn as_it_is(descriptor: &MessageDescriptor, field: &FieldDescriptor, kind: Option<&str>, body: &Bytes) -> Result<DynamicMessage, Refusal> {
+    let mut message = DynamicMessage::new(descriptor.clone());
+    if let FieldKind::Message(inner) = field.kind() {
+        let inner = DynamicMessage::decode(inner, raw::body(kind, body).as_slice()).map_err(|error| malformed(error.to_string()))?;
+        message.set_field(field, Value::Message(inner));
+    }
+    Ok(message)
 }
 
 /// A message with one field, which the body is.
@@ -250,7 +268,7 @@ mod tests {
         let routes = Routes::of_contract().expect("valid");
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         match routes.find(&verb, path) {
-            Found::Route(route, bound) => request(route, &bound, query, &Bytes::copy_from_slice(body.as_bytes())),
+            Found::Route(route, bound) => request(route, &bound, query, (None, &Bytes::copy_from_slice(body.as_bytes()))),
             other => panic!("{path}: {other:?}"),
         }
     }
@@ -318,7 +336,7 @@ mod tests {
         routes.add(samples::method("Change"), http::Method::POST, template, kind, String::new()).expect("a template");
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let Found::Route(route, bound) = routes.find(&http::Method::POST, path) else { panic!("{path}") };
-        let bytes = request(route, &bound, query, &Bytes::copy_from_slice(body.as_bytes()))?;
+        let bytes = request(route, &bound, query, (None, &Bytes::copy_from_slice(body.as_bytes())))?;
         let message = DynamicMessage::decode(samples::sample(), bytes).expect("decoded");
         Ok(serde_json::to_value(&message).expect("JSON"))
     }
@@ -392,10 +410,10 @@ mod tests {
         fn no_body_or_query_panics(body in ".{0,200}", query in ".{0,60}", json in json()) {
             let routes = Routes::of_contract().expect("valid");
             let Found::Route(route, bound) = routes.find(&http::Method::POST, "/v1/tickets") else { panic!("no route") };
-            let _either = request(route, &bound, None, &Bytes::from(body));
-            let _either = request(route, &bound, None, &Bytes::from(json));
+            let _either = request(route, &bound, None, (None, &Bytes::from(body)));
+            let _either = request(route, &bound, None, (None, &Bytes::from(json)));
             let Found::Route(route, bound) = routes.find(&http::Method::GET, "/v1/tickets") else { panic!("no route") };
-            let _either = request(route, &bound, Some(&query), &Bytes::new());
+            let _either = request(route, &bound, Some(&query), (None, &Bytes::new()));
         }
 
         #[test]

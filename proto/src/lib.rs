@@ -13,6 +13,7 @@ pub use generated::drumtower::{
     enterprise::v1 as enterprise, identity::v1 as identity, log::v1 as log, options::v1 as options, party::v1 as party,
     ticketing::v1 as ticketing,
 };
+pub use generated::google;
 
 /// The compiled descriptors with comments and options, as bytes.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -216,6 +216,7 @@ fn least(rules: &DynamicMessage) -> Option<f64> {
         let value = rules.get_field_by_name("gte")?.into_owned();
         match value {
             Value::I32(number) => Some(f64::from(number)),
+            Value::I64(number) => i32::try_from(number).ok().map(f64::from),
             Value::F64(number) => Some(number),
             _ => None,
         }

@@ -14,7 +14,7 @@ use drumtower::{
     database::{self, Admin},
     local::{Port, Postgres, Redis},
 };
-use drumtower_runtime::config::{Config, Database, Gateway, SERVICES, Telemetry};
+use drumtower_runtime::config::{Config, Database, Gateway, Outgoing, SERVICES, Store, Telemetry};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -43,6 +43,10 @@ pub struct Wanted {
     pub durable: bool,
     /// Only the database, migrated; no service, no data.
     pub bare: bool,
+    /// A virus scanner, `host:port`.
+    pub scanner: Option<String>,
+    /// Bytes that a district's attachments may hold.
+    pub quota_bytes: Option<i64>,
 }
 
 /// A Redis whose password is kept, so that a second start is the same server to its clients.
@@ -69,6 +73,7 @@ impl World {
     /// Builds a world; panics with what is wrong when it cannot.
     pub fn start(wanted: &Wanted) -> Self {
         clear_old_worlds();
+        drumtower_runtime::web::use_ring();
         let prefix = format!("drumtower-{}-", std::process::id());
         let dir = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder").keep();
         let secrets = dir.join("secrets");
@@ -92,7 +97,15 @@ impl World {
                 ..Config::default().gateway
             },
             secrets,
+            store: Store {
+                url: format!("file://{}", dir.join("store").display()),
+                scanner: wanted.scanner.clone(),
+                quota_bytes: wanted.quota_bytes.unwrap_or(Store::default().quota_bytes),
+                ..Store::default()
+            },
             telemetry: Telemetry { otlp: wanted.otlp.clone(), ..Config::default().telemetry },
+            // Somebody else's server, which a test may play.
+            outgoing: Outgoing { inside: vec![format!("127.0.0.1:{}", free_port())] },
         };
         std::fs::write(dir.join("drumtower.toml"), toml::to_string(&config).expect("TOML")).expect("written");
         let world = Self { config, postgres, redis: Mutex::new(redis), dir, children: Mutex::default() };

@@ -14,6 +14,7 @@ use drumtower_runtime::{
     token,
 };
 use drumtower_tests::{
+    hotline,
     surface::{call, fabricate, references, set},
     world::{DISTRICTS, Person, Wanted, World},
 };
@@ -89,6 +90,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
     p("dispatcher").post(&verb("accept"), json!({ "urgency": "NORMAL" })).await.ok();
     p("dispatcher").post(&verb("dispatch"), json!({ "lead_unit_id": unit["id"], "text": mark })).await.ok();
     p("liaison").post(&verb("sign"), json!({})).await.ok();
+    let attachment = attached(p("enterprise"), &ticket["id"], mark).await;
     let body = json!({ "login": format!("t{unique}"), "name": mark, "password": "Drumtower-2026!", "unit_id": unit["id"] });
     let user = p("sysadmin").post("/v1/users", body).await.ok();
     let assignment =
@@ -116,7 +118,10 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let (channel, delivery) = channel(people, &text(&user["id"]), &unique).await;
     let mut ids = BTreeMap::from([
+        ("channel", channel),
+        ("delivery", delivery),
         ("unit", text(&unit["id"])),
         ("node", text(&unit["id"])),
         ("zone", text(&zone["id"])),
@@ -125,6 +130,7 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         ("presence", text(&presence["id"])),
         ("qualification", text(&qualification["id"])),
         ("ticket", text(&ticket["id"])),
+        ("attachment", text(&attachment)),
         ("user", text(&user["id"])),
         ("assignment", text(&assignment["id"])),
         ("organisation", text(&organisation)),
@@ -168,6 +174,40 @@ async fn outreach(
     });
     let discussion = dispatcher.post("/v1/discussions", discussion).await.ok();
     [("direct_call", id(&call)), ("service_day", id(&day)), ("discussion", id(&discussion))]
+}
+
+/// A channel with something that waits to go out by it.
+async fn channel(people: &BTreeMap<&'static str, Person>, account: &str, unique: &str) -> (String, String) {
+    let settings = json!({ "url": "https://hotline.invalid/updates" }).to_string();
+    let body = json!({ "kind": "HOTLINE", "name": "12345", "account_id": account, "settings": settings });
+    let opened = people["sysadmin"].post("/v1/channels", body).await.ok();
+    let id = opened["channel"]["id"].as_str().expect("an id").to_owned();
+    let data = json!({ "request_id": unique, "content": "路灯不亮", "kind": "求助", "contact_phone": "" });
+    let message = json!({ "type": "request.created", "data": data });
+    let secret = opened["secret"].as_str().expect("a secret");
+    let taken = hotline::send(&people["sysadmin"], &id, secret, unique, &message).await.ok();
+    let ticket = taken["ticket_id"].as_str().expect("a request");
+    people["dispatcher"].post(&format!("/v1/tickets/{ticket}:accept"), json!({ "urgency": "NORMAL" })).await.ok();
+    for _ in 0..100 {
+        let deliveries = people["sysadmin"].get(&format!("/v1/channels/{id}/deliveries")).await.ok();
+        if let Some(delivery) = deliveries["deliveries"][0]["id"].as_str() {
+            return (id, delivery.to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing goes out by the channel");
+}
+
+/// An attachment of a request, ready.
+async fn attached(person: &Person, ticket: &Value, mark: &str) -> Value {
+    let bytes = b"%PDF-1.4\n%%EOF\n";
+    let announced = json!({ "ticket_id": ticket, "name": mark, "kind": "DOCUMENT", "size_bytes": bytes.len().to_string() });
+    let id = person.post("/v1/attachments", announced).await.ok()["id"].clone();
+    let path = format!("/v1/attachments/{}", id.as_str().unwrap_or_default());
+    let piece = person.http.put(format!("{}{path}/content?offset=0", person.base)).bearer_auth(&person.token).body(bytes.to_vec());
+    assert!(piece.send().await.expect("answered").status().is_success());
+    assert_eq!(person.post(&format!("{path}:finish"), json!({})).await.ok()["state"], "READY");
+    id
 }
 
 /// Somebody of the district who may call a method; for the inbox, the one whose notice is the fixture.

@@ -295,6 +295,7 @@ async fn it_becomes_a_request(enterprise: &Person, liaison: &Person, dispatcher:
     let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&converted["ticket_id"]))).await.ok();
     assert_eq!((ticket["state"].as_str(), &ticket["number"]), (Some("SUBMITTED"), &converted["ticket_number"]));
     assert_eq!((&ticket["requester_id"], &ticket["description"]), (&enterprise.me["id"], &call["text"]));
+    assert_eq!(ticket["source"], "DIRECT_LINE");
     let back = liaison.get(&format!("/v1/directCalls?ticket_id={}", text(&ticket["id"]))).await.ok();
     assert_eq!(ids(&back["calls"]), [text(&call["id"])], "the call is found from its request");
     told(dispatcher, "ticket.submitted", &ticket).await;
@@ -405,6 +406,7 @@ async fn demands_are_taken(enterprise: &Person, dispatcher: &Person, liaison: &P
     told(dispatcher, "service_day.demand_taken", day).await;
     let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&help["ticket_id"]))).await.ok();
     assert_eq!((&ticket["requester_id"], &ticket["place"]), (&enterprise.me["id"], &json!("一楼大厅")), "in the name of who replied");
+    assert_eq!(ticket["source"], "SERVICE_DAY");
     told(enterprise, "ticket.accepted", &ticket).await;
     let rows = table(liaison, day).await.ok();
     let row = |place: usize, field: &str| rows["demands"][place][field].clone();

@@ -5,6 +5,7 @@ use std::{net::ToSocketAddrs as _, os::unix::fs::PermissionsExt as _, process::E
 use drumtower_runtime::{Clock, Config, config::SERVICES};
 use secrecy::ExposeSecret as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::{
@@ -65,6 +66,8 @@ pub async fn command(config: &Config, options: &Options) -> Result<ExitCode, Fai
     }
     println!("Redis");
     redis(config, &mut findings).await;
+    println!("Attachments at {}", config.store.url);
+    attachments(config, &mut findings).await;
     println!("Services");
     for service in SERVICES {
         service_answers(config, service, &mut findings).await;
@@ -193,6 +196,38 @@ async fn redis(config: &Config, findings: &mut Findings) {
         Ok(()) => findings.good("answers"),
         Err(error) => findings.bad(&format!("{error}; everything works meanwhile, slower")),
     }
+}
+
+/// Where bytes are, and what looks at them. A scanner that is away costs no more than time.
+async fn attachments(config: &Config, findings: &mut Findings) {
+    match config.store.url.strip_prefix("file://") {
+        Some(folder) => findings.judge(
+            std::path::Path::new(folder).is_dir(),
+            "the folder is there",
+            "the folder is not there: ticketing makes it when it starts, if it may",
+        ),
+        None => {
+            let missing = ["s3_key_id", "s3_key"].into_iter().filter(|name| config.secret(name).is_err()).map(str::to_owned);
+            findings.none_of(&missing.collect::<Vec<_>>(), "the secrets of the store are there", "is missing among the secrets");
+        }
+    }
+    let Some(scanner) = &config.store.scanner else {
+        return findings.note("no scanner is configured: nothing is scanned");
+    };
+    match tokio::time::timeout(PATIENCE, scanner_answers(scanner)).await {
+        Ok(Ok(true)) => findings.good("the scanner answers"),
+        Ok(Ok(false)) => findings.bad(&format!("what answers at {scanner} is no clamd")),
+        Ok(Err(error)) => findings.bad(&format!("the scanner at {scanner}: {error}; what is sent meanwhile waits for it")),
+        Err(_) => findings.bad(&format!("the scanner at {scanner} does not answer; what is sent meanwhile waits for it")),
+    }
+}
+
+async fn scanner_answers(address: &str) -> std::io::Result<bool> {
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    stream.write_all(b"zPING\0").await?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await?;
+    Ok(&answer == b"PONG")
 }
 
 async fn redis_answers(url: &str) -> redis::RedisResult<()> {

@@ -81,6 +81,11 @@ impl Installation {
         }
         table.insert("redis".into(), Value::String(decided.redis.clone()));
         table.insert("secrets".into(), Value::String(self.path("secrets").to_string_lossy().into_owned()));
+        // Where bytes are is decided once: moving them is an operator's work.
+        let store = table.entry("store").or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(store) = store {
+            store.entry("url").or_insert_with(|| Value::String(format!("file://{}", self.path("store").display())));
+        }
         // Rewriting loses an operator's comments, so it happens only when something changed.
         if old.as_deref().and_then(|text| toml::from_str::<Table>(text).ok()).as_ref() != Some(&table) {
             secrets::write(&file, &format!("{HEADER}{}", toml::to_string_pretty(&table)?))?;
@@ -165,6 +170,10 @@ mod tests {
         fs::write(here.settings(), format!("{text}\n# a remark\n")).expect("write");
         let config = here.settle(&decided("postgres://127.0.0.1:1/a")).expect("settled");
         assert_eq!(config.services["party"], "127.0.0.1:9103");
+        let store = here.path("store").display().to_string();
+        assert_eq!(config.store.url, format!("file://{store}"));
+        fs::write(here.settings(), fs::read_to_string(here.settings()).expect("a file").replace(&store, "/elsewhere")).expect("write");
+        assert_eq!(here.settle(&decided("postgres://127.0.0.1:1/a")).expect("settled").store.url, "file:///elsewhere");
         assert!(fs::read_to_string(here.settings()).expect("a file").contains("# a remark"), "not rewritten when nothing changed");
         assert_eq!(here.settle(&decided("postgres://127.0.0.1:1/b")).expect("settled").database.url, "postgres://127.0.0.1:1/b");
     }

@@ -39,6 +39,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    drumtower_runtime::web::use_ring();
     match run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {

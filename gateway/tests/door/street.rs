@@ -61,6 +61,7 @@ impl Street {
 
     /// Opens a door that may never get ready.
     pub async fn build(change: impl FnOnce(&mut Config)) -> Self {
+        drumtower_runtime::web::use_ring();
         let signer = Arc::new(signer());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut config = Config::default();

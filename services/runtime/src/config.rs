@@ -29,6 +29,18 @@ pub struct Config {
     pub secrets: PathBuf,
     /// Where telemetry goes.
     pub telemetry: Telemetry,
+    /// Where the bytes of attachments are.
+    pub store: Store,
+    /// Calls to other people's servers.
+    pub outgoing: Outgoing,
+}
+
+/// Calls to other people's servers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    /// Hosts with ports inside the house that a district may call all the same, for example `10.1.2.3:8443`.
+    pub inside: Vec<String>,
 }
 
 /// The database.
@@ -55,6 +67,29 @@ pub struct Gateway {
     pub tenant_rate: u32,
     /// Addresses of proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<String>,
+}
+
+/// Where the bytes of attachments are, and what looks at them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `file://folder`, seen by every process of ticketing, or `s3://bucket/prefix` with the secrets `s3_key_id` and `s3_key`.
+    pub url: String,
+    /// An S3-compatible store's own address, for example `https://minio.internal:9000`; none is Amazon's.
+    pub endpoint: Option<String>,
+    /// The store's region.
+    pub region: String,
+    /// Bytes that one district may keep.
+    pub quota_bytes: i64,
+    /// A virus scanner that speaks clamd's INSTREAM, `host:port`; without one nothing is scanned, and attachments say so.
+    pub scanner: Option<String>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let (endpoint, scanner) = (None, None);
+        Self { url: "file://store".into(), endpoint, region: "cn-east-1".into(), quota_bytes: 50 << 30, scanner }
+    }
 }
 
 /// Where telemetry goes.
@@ -84,7 +119,9 @@ impl Default for Config {
                 trusted_proxies: Vec::new(),
             },
             secrets: PathBuf::from("secrets"),
+            store: Store::default(),
             telemetry: Telemetry { otlp: None, log: "info,sqlx=warn,h2=warn,hyper=warn,tower=warn".into(), sample: 1.0 },
+            outgoing: Outgoing::default(),
         }
     }
 }

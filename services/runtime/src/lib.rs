@@ -7,6 +7,7 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod delivery;
 pub mod fault;
 pub mod guard;
 pub mod housekeeping;
@@ -23,6 +24,7 @@ pub mod server;
 pub mod surface;
 pub mod telemetry;
 pub mod token;
+pub mod web;
 pub mod wellformed;
 
 pub use call::{Actor, Call, Reach};

@@ -13,11 +13,12 @@ use crate::server::Failure;
 pub struct Service {
     /// Name of service and schema.
     pub name: &'static str,
-    /// Its migrations after the common one, in order: name and text.
+    /// Its migrations after the common ones, in order: name and text.
     pub migrations: &'static [(&'static str, &'static str)],
 }
 
-const COMMON: (&str, &str) = ("0001_log", include_str!("../migrations/0001_log.sql"));
+const COMMON: [(&str, &str); 2] =
+    [("0001_log", include_str!("../migrations/0001_log.sql")), ("0001_delivery", include_str!("../migrations/0001_delivery.sql"))];
 
 /// What belongs to the whole database: the owner, the login roles, the function that says the district, and the revoked way around it.
 pub async fn bootstrap(admin: &mut PgConnection, passwords: &[(String, SecretString)]) -> Result<(), Failure> {
@@ -64,7 +65,7 @@ pub async fn migrate(admin: &mut PgConnection, service: &Service) -> Result<Vec<
     .await?;
     run(admin, &format!("comment on table {schema}.schema_migration is 'What was applied. beyond tenants, owner only'")).await?;
     let mut applied = Vec::new();
-    for (name, text) in std::iter::once(&COMMON).chain(service.migrations) {
+    for (name, text) in COMMON.iter().chain(service.migrations) {
         if apply(admin, schema, name, text).await? {
             applied.push((*name).to_owned());
         }

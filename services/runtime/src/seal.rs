@@ -100,6 +100,8 @@ pub struct Place<'a> {
 /// First byte of a sealed value: how it was sealed.
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
+/// Bytes by which a sealed value is longer than what was sealed: how it was sealed, the nonce, the tag.
+pub const OVERHEAD: usize = 1 + NONCE + 16;
 
 impl Kek {
     /// From the secret: 32 bytes in hexadecimal.

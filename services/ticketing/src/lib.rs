@@ -1,11 +1,14 @@
 //! Requests for help, their clocks and ratings; the service catalog and its windows.
 
+mod attachment;
+mod channel;
 mod clock;
 mod direct_line;
 mod discussion;
 mod dispatch;
 mod figure;
 mod item;
+mod open311;
 mod outreach;
 mod service_day;
 mod setting;
@@ -15,22 +18,26 @@ mod window;
 use std::sync::Arc;
 
 use drumtower_proto::ticketing::{
+    attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
     direct_line_service_server::DirectLineServiceServer, discussion_service_server::DiscussionServiceServer,
     dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    rating_service_server::RatingServiceServer, service_day_service_server::ServiceDayServiceServer,
-    setting_service_server::SettingServiceServer, ticket_service_server::TicketServiceServer,
-    ticket_side_service_server::TicketSideServiceServer, watch_service_server::WatchServiceServer,
-    window_service_server::WindowServiceServer,
+    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer,
+    service_day_service_server::ServiceDayServiceServer, setting_service_server::SettingServiceServer,
+    ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
+    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
 };
 use drumtower_runtime::{
-    Config, Failure, Parts,
+    Config, Failure, Parts, delivery,
     housekeeping::{Chore, keep_house},
+    log::consume,
     migrate, server,
+    web::Web,
 };
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
-use crate::setting::Settings;
+use crate::{attachment::Examiner, setting::Settings};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service = migrate::Service {
@@ -46,18 +53,30 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0009_arrivals", include_str!("../migrations/0009_arrivals.sql")),
         ("0010_parts", include_str!("../migrations/0010_parts.sql")),
         ("0011_unit_lists", include_str!("../migrations/0011_unit_lists.sql")),
+        ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
         ("0013_outreach", include_str!("../migrations/0013_outreach.sql")),
+        ("0014_channels", include_str!("../migrations/0014_channels.sql")),
     ],
 };
 
-/// Invitations that ran out a month ago.
-pub const CHORES: [Chore; 1] = [Chore {
-    name: "invitations to rate",
-    kept: SignedDuration::from_hours(30 * 24),
-    find: "select tenant_id, count(*) from rating_invitation where expires_at < $1 group by tenant_id order by tenant_id",
-    drop: "delete from rating_invitation where tenant_id = $1 and ticket_id in
-             (select ticket_id from rating_invitation where tenant_id = $1 and expires_at < $2 limit $3)",
-}];
+/// Invitations that ran out a month ago, messages of half a year ago, deliveries of a quarter ago.
+pub const CHORES: [Chore; 3] = [
+    Chore {
+        name: "invitations to rate",
+        kept: SignedDuration::from_hours(30 * 24),
+        find: "select tenant_id, count(*) from rating_invitation where expires_at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from rating_invitation where tenant_id = $1 and ticket_id in
+                 (select ticket_id from rating_invitation where tenant_id = $1 and expires_at < $2 limit $3)",
+    },
+    Chore {
+        name: "messages of channels",
+        kept: SignedDuration::from_hours(180 * 24),
+        find: "select tenant_id, count(*) from channel_message where at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from channel_message where tenant_id = $1 and (channel_id, key) in
+                 (select channel_id, key from channel_message where tenant_id = $1 and at < $2 limit $3)",
+    },
+    delivery::OLD_DELIVERIES,
+];
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -69,12 +88,16 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         let settings = Settings::new(parts.db.clone())?;
         tokio::spawn(setting::apply::follow_calendars(parts.db.clone(), parts.clock.clone(), settings.clone()));
+        tokio::spawn(consume(channel::consume::Courses, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
+        tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
         let requests = clock::watch::OfRequests { db: parts.db.clone(), time: parts.clock.clone(), settings: settings.clone() };
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), requests));
         let dues = outreach::watch::Dues { db: parts.db.clone(), time: parts.clock.clone() };
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), dues));
-        routes_with(parts, settings)
+        let examiner = examiner(parts)?;
+        tokio::spawn(attachment::watch::watch(examiner.clone()));
+        routes_with(parts, settings, examiner)
     })
     .await
 }
@@ -83,12 +106,25 @@ fn cards(parts: &Parts) -> ticket::cards::Cards {
     ticket::cards::Cards { peers: parts.peers.clone(), cache: parts.cache.clone() }
 }
 
-/// The service's RPCs.
-pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
-    routes_with(parts, Settings::new(parts.db.clone())?)
+fn courier(parts: &Parts) -> Result<channel::send::Courier, Failure> {
+    let web = Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?;
+    Ok(channel::send::Courier { db: parts.db.clone(), sealers: parts.sealers.clone(), clock: parts.clock.clone(), web })
 }
 
-fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
+/// The service's RPCs.
+pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
+    routes_with(parts, Settings::new(parts.db.clone())?, examiner(parts)?)
+}
+
+fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
+    Examiner::new(&parts.config, parts.db.clone(), parts.clock.clone(), parts.sealers.clone())
+}
+
+fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
+    let downloads = Semaphore::new(attachment::api::DOWNLOADS);
+    let attachments = attachment::api::Attachments { examiner, quota: parts.config.store.quota_bytes, downloads };
+    // As much as the guard takes: what is larger than a piece may be hears it from us.
+    let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(16 * 1024 * 1024);
     let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
     let dispatch = dispatch::api::Dispatch { db: parts.db.clone(), cards: cards(parts), settings: settings.clone() };
     let tickets = ticket::api::Tickets {
@@ -99,12 +135,17 @@ fn routes_with(parts: &Parts, settings: Settings) -> Result<Routes, Failure> {
         settings,
     };
     let tickets = Arc::new(tickets);
+    let web = Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?;
+    let channels = channel::api::Channels { tickets: Arc::clone(&tickets), web };
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))
         .add_service(ServiceDayServiceServer::new(service_day::api::ServiceDays { tickets: Arc::clone(&tickets) }))
-        .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets }))
+        .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets: Arc::clone(&tickets) }))
+        .add_service(ChannelServiceServer::new(channels))
+        .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets }))
+        .add_service(attachments)
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))

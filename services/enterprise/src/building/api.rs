@@ -1,7 +1,7 @@
 //! RPCs of buildings.
 
 use drumtower_proto::enterprise::{
-    Building, CreateBuildingRequest, GetBuildingRequest, ListBuildingsRequest, ListBuildingsResponse,
+    Building, CreateBuildingRequest, GetBuildingRequest, ListBuildingsRequest, ListBuildingsResponse, LookupBuildingRequest,
     building_service_server::BuildingService,
 };
 use drumtower_runtime::{Call, Db, Fault, Refusal, call, log::NewEvent, page};
@@ -29,11 +29,20 @@ impl Buildings {
         tx.commit(building).await
     }
 
+    async fn one(&self, call: &Call, id: &str) -> Result<Response<Building>, Fault> {
+        let id = call::needed_id("building_id", id)?;
+        let building = store::by_id(&mut self.db.read(call).await?, id).await?.ok_or_else(|| Refusal::not_found("building"))?;
+        Ok(Response::new(building.into()))
+    }
+
     async fn get(&self, request: Request<GetBuildingRequest>) -> Result<Response<Building>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let id = call::needed_id("building_id", &ask.building_id)?;
-        let building = store::by_id(&mut self.db.read(&call).await?, id).await?.ok_or_else(|| Refusal::not_found("building"))?;
-        Ok(Response::new(building.into()))
+        self.one(&call, &ask.building_id).await
+    }
+
+    async fn lookup(&self, request: Request<LookupBuildingRequest>) -> Result<Response<Building>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        self.one(&call, &ask.building_id).await
     }
 
     async fn list(&self, request: Request<ListBuildingsRequest>) -> Result<Response<ListBuildingsResponse>, Fault> {
@@ -56,6 +65,10 @@ impl BuildingService for Buildings {
 
     async fn get_building(&self, request: Request<GetBuildingRequest>) -> Result<Response<Building>, Status> {
         Ok(self.get(request).await?)
+    }
+
+    async fn lookup_building(&self, request: Request<LookupBuildingRequest>) -> Result<Response<Building>, Status> {
+        Ok(self.lookup(request).await?)
     }
 
     async fn list_buildings(&self, request: Request<ListBuildingsRequest>) -> Result<Response<ListBuildingsResponse>, Status> {

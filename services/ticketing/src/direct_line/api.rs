@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drumtower_proto::ticketing::{
     self as wire, AnswerDirectCallRequest, CloseDirectCallRequest, ConvertDirectCallRequest, FindDirectLineRequest, GetDirectCallRequest,
     ListDirectCallsRequest, ListDirectCallsResponse, ListDirectLinesRequest, ListDirectLinesResponse, OpenDirectCallRequest,
-    SetDirectLineRequest, direct_line_service_server::DirectLineService,
+    SetDirectLineRequest, direct_line_service_server::DirectLineService, ticket::Source,
 };
 use drumtower_runtime::{
     Call, Fault, Refusal,
@@ -215,7 +215,7 @@ impl DirectLines {
         let after = before.thing.converted(Made { ticket: matter.id, number: matter.number.clone() }, call.now)?;
         let actor = call.actor_name();
         let kind = Kind::try_from(ask.kind).unwrap_or_default();
-        let submission = Submission { kind, danger: false, requester: after.requester, enterprise: after.enterprise };
+        let submission = Submission { kind, danger: false, requester: after.requester, enterprise: Some(after.enterprise) };
         let (matter, ticket) = submit(&mut tx, &setting, matter, submission, &actor).await?;
         let said = Said { verb: "convert", by: &actor, unit: None, text: &matter.number };
         let after = outreach::save(&mut tx, &before, after, said).await?;
@@ -243,12 +243,14 @@ fn draft(call: &DirectCall, title: &str) -> Draft {
     Draft {
         title: call.title(title),
         description: call.text.clone(),
-        enterprise: call.enterprise,
+        enterprise: Some(call.enterprise),
         building: None,
+        at: None,
         place: String::new(),
         contact_name: String::new(),
         contact_phone: String::new(),
         requester: call.requester,
+        source: Source::DirectLine,
     }
 }
 

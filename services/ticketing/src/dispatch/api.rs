@@ -60,7 +60,7 @@ impl Dispatch {
             None => None,
         };
         let mut tx = self.db.read(&call).await?;
-        let tickets = look_alikes(&mut tx, &call, &reach, enterprise, building, (&ask.title, &ask.description), None).await?;
+        let tickets = look_alikes(&mut tx, &call, &reach, Some(enterprise), building, (&ask.title, &ask.description), None).await?;
         Ok(Response::new(FindSimilarTicketsResponse { tickets }))
     }
 
@@ -115,7 +115,7 @@ async fn look_alikes(
     tx: &mut TenantTx,
     call: &Call,
     reach: &Reach,
-    enterprise: Uuid,
+    enterprise: Option<Uuid>,
     building: Option<Uuid>,
     words: (&str, &str),
     but: Option<Uuid>,

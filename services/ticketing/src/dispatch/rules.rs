@@ -35,6 +35,9 @@ pub struct Rule {
     pub lead_unit_id: Uuid,
     #[serde(default)]
     pub support_unit_ids: Vec<Uuid>,
+    /// Needs no dispatcher: what it fits is sent as soon as it is accepted.
+    #[serde(default)]
+    pub auto: bool,
 }
 
 /// What a rule looks at.

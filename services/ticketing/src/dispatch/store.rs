@@ -29,7 +29,13 @@ const COMPARED: i64 = 300;
 
 /// Requests since a time of the same company or building that the caller may read.
 #[tracing::instrument(name = "db.dispatch.near", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn near(tx: &mut TenantTx, reach: &Reach, enterprise: Uuid, building: Option<Uuid>, since: Timestamp) -> sqlx::Result<Vec<Row>> {
+pub async fn near(
+    tx: &mut TenantTx,
+    reach: &Reach,
+    enterprise: Option<Uuid>,
+    building: Option<Uuid>,
+    since: Timestamp,
+) -> sqlx::Result<Vec<Row>> {
     let mut query = QueryBuilder::<Postgres>::new(
         "select t.id, t.number, t.title, t.description, t.state, t.kind, t.urgency, t.building_id, t.zone_id, t.lead_unit_id, t.submitted_at
          from ticket t where t.tenant_id = ",

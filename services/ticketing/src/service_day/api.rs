@@ -6,7 +6,7 @@ use drumtower_proto::ticketing::{
     self as wire, CancelServiceDayRequest, CloseServiceDayRequest, CreateServiceDayRequest, Demand, GetServiceDayRequest, Invitation,
     InviteToServiceDayRequest, ListInvitationsRequest, ListInvitationsResponse, ListServiceDayDemandsRequest,
     ListServiceDayDemandsResponse, ListServiceDaysRequest, ListServiceDaysResponse, PublishServiceDayRequest, ReplyServiceDayRequest,
-    TakeDemandRequest, service_day_service_server::ServiceDayService,
+    TakeDemandRequest, service_day_service_server::ServiceDayService, ticket::Source,
 };
 use drumtower_runtime::{
     Call, Fault, Reach, Refusal, TenantTx,
@@ -23,6 +23,7 @@ use super::{
     store, tell,
 };
 use crate::{
+    dispatch::auto,
     outreach::{
         Kept,
         store::{self as outreach, Said},
@@ -180,10 +181,11 @@ impl ServiceDays {
         let (desk, held) = before.thing.take(ask.desk, &who, call.now)?;
         let (actor, settled) = (call.actor_name(), !ask.answer.trim().is_empty());
         let kind = Kind::try_from(ask.kind).unwrap_or_default();
-        let submission = Submission { kind, danger: false, requester, enterprise };
+        let submission = Submission { kind, danger: false, requester, enterprise: Some(enterprise) };
         let begun = submit(&mut tx, &setting, matter, submission, &actor).await?;
         let words = Words { by: &actor, text: &ask.answer };
-        let (matter, ticket) = change(&mut tx, &call, &setting, &who, begun, outcome(&ask, settled), words).await?;
+        let changed = change(&mut tx, &call, &setting, &who, begun, outcome(&ask, settled), words).await?;
+        let (matter, ticket) = auto::dispatched(&mut tx, &call, &setting, &self.tickets.cards, changed).await?;
         store::take(&mut tx, id, matter.id, desk.number, settled).await?;
         let taken = Said { verb: "take", by: &actor, unit: Some(desk.unit), text: &matter.number };
         let after = match held {
@@ -262,12 +264,14 @@ fn draft(ask: &TakeDemandRequest, day: &ServiceDay, enterprise: Uuid, requester:
     Draft {
         title: ask.title.clone(),
         description: ask.description.clone(),
-        enterprise,
+        enterprise: Some(enterprise),
         building: day.building,
+        at: None,
         place: day.place.clone(),
         contact_name: ask.contact_name.clone(),
         contact_phone: ask.contact_phone.clone(),
         requester,
+        source: Source::ServiceDay,
     }
 }
 

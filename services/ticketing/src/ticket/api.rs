@@ -7,7 +7,7 @@ use drumtower_proto::ticketing::{
     DispatchTicketRequest, GetTicketRequest, ImportTicketsRequest, ImportTicketsResponse, ListTicketEventsRequest,
     ListTicketEventsResponse, ListTicketsRequest, ListTicketsResponse, RateTicketRequest, RedoTicketRequest, RefuseTicketRequest,
     ReportDoneTicketRequest, ReturnTicketRequest, SendBackTicketRequest, SignOffTicketRequest, SignTicketRequest, TransferTicketRequest,
-    UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket_service_server::TicketService,
+    UrgeTicketRequest, VisitTicketRequest, WithdrawTicketRequest, ticket::Source, ticket_service_server::TicketService,
 };
 use drumtower_runtime::{
     Call, Db, Fault, Reach, Refusal,
@@ -32,7 +32,7 @@ use super::{
     store,
     submit::{self, Draft, Submission},
 };
-use crate::setting::Settings;
+use crate::{attachment, dispatch::auto, setting::Settings};
 
 /// Requests for help.
 #[derive(Debug)]
@@ -58,12 +58,16 @@ impl Tickets {
         let (call, ask) = Call::take(request)?;
         let person = call.person()?.clone();
         let reach = call.reach("ticket.submit");
-        let enterprise = enterprise_of(&call, &reach, &ask.enterprise_id)?;
+        let source = source_of(&call, &reach, &ask)?;
+        let enterprise = if for_nobody(source, &ask) { None } else { Some(enterprise_of(&call, &reach, &ask.enterprise_id)?) };
+        let attachments = ids("attachment_ids", &ask.attachment_ids)?;
         let draft = Draft {
             title: ask.title,
             description: ask.description,
             enterprise,
             building: id("building_id", &ask.building_id)?,
+            at: None,
+            source,
             place: ask.place,
             contact_name: ask.contact_name,
             contact_phone: ask.contact_phone,
@@ -76,6 +80,7 @@ impl Tickets {
         let submission = Submission { kind, danger: ask.danger, requester: person.sub, enterprise };
         let mut tx = self.db.write(&call).await?;
         let (matter, ticket) = submit::submit(&mut tx, &setting, matter, submission, &call.actor_name()).await?;
+        attachment::api::claim(&mut tx, &call, matter.id, &attachments).await?;
         tx.emit(submit::submitted(&matter, &ticket));
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
@@ -93,8 +98,13 @@ impl Tickets {
         if !verb.etag.is_empty() && verb.etag != found.1.version.to_string() {
             return Err(Refusal::stale(found.1.version.to_string()).into());
         }
-        let (matter, ticket) =
-            change(&mut tx, call, &setting, &who, found, verb.command, Said { by: &call.actor_name(), text: &verb.text }).await?;
+        let accepts = matches!(verb.command, Command::Accept { .. });
+        let said = Said { by: &call.actor_name(), text: &verb.text };
+        let mut changed = change(&mut tx, call, &setting, &who, found, verb.command, said).await?;
+        if accepts {
+            changed = auto::dispatched(&mut tx, call, &setting, &self.cards, changed).await?;
+        }
+        let (matter, ticket) = changed;
         let answer = shown(&sealer, &setting, matter, ticket)?;
         tx.commit(answer).await
     }
@@ -161,6 +171,22 @@ impl Tickets {
     }
 }
 
+/// The way a request came. Who submits for anybody says how they heard of it; what channels bring says so itself.
+fn source_of(call: &Call, reach: &Reach, ask: &CreateTicketRequest) -> Result<Source, Refusal> {
+    match ask.source() {
+        Source::Unspecified | Source::Web => Ok(Source::Web),
+        by_hand @ (Source::Phone | Source::Window | Source::Proxy) if reach.all => Ok(by_hand),
+        // Identity takes what people write in WeChat.
+        Source::Wechat if call.caller == "identity" => Ok(Source::Wechat),
+        _ => Err(Refusal::invalid("source", "NOT_YOUR_CHANNEL", "不能使用该来源", "is not a way that you submit by")),
+    }
+}
+
+/// Who calls may be of no company; whom to contact is said then.
+fn for_nobody(source: Source, ask: &CreateTicketRequest) -> bool {
+    matches!(source, Source::Phone | Source::Window | Source::Proxy) && ask.enterprise_id.is_empty() && !ask.contact_phone.is_empty()
+}
+
 /// The company that a request is for: as said, if the caller may speak for it, else the caller's own.
 pub fn enterprise_of(call: &Call, reach: &Reach, said: &str) -> Result<Uuid, Refusal> {
     match (id("enterprise_id", said)?, call.person()?.ent) {
@@ -212,6 +238,10 @@ macro_rules! wanted {
     (@text $self:ident $text:ident) => { &$self.$text };
 }
 
+pub(super) fn ids(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
+    ids.iter().map(|id| needed_id(field, id)).collect()
+}
+
 pub(super) fn instant(field: &'static str, at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = at else { return Ok(None) };
     from_proto(at).map(Some).ok_or_else(|| Refusal::invalid(field, "OUT_OF_RANGE", "时间超出范围", "is out of range"))
@@ -231,12 +261,13 @@ wanted! {
     RefuseTicketRequest "ticket.refuse" text |ask| Command::Refuse { reason: ask.reason() };
     DispatchTicketRequest "ticket.dispatch" text |ask| Command::Dispatch {
         lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
-        support: ask.support_unit_ids.iter().map(|unit| needed_id("support_unit_ids", unit)).collect::<Result<_, _>>()?,
+        support: ids("support_unit_ids", &ask.support_unit_ids)?,
     };
     SignTicketRequest "ticket.sign" none |_ask| Command::Sign;
     ReturnTicketRequest "ticket.return" clause |ask| Command::Return {
         clause: ask.clause.clone(),
         suggested: needed_id("suggested_unit_id", &ask.suggested_unit_id)?,
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
     };
     ContactTicketRequest "ticket.handle" text |_ask| Command::Contact;
     VisitTicketRequest "ticket.handle" none |ask| Command::Visit { planned_at: instant("planned_at", ask.planned_at.as_ref())? };
@@ -248,14 +279,19 @@ wanted! {
             code: None,
             reason: ask.override_reason.clone(),
             taken_at: instant("taken_at", ask.taken_at.as_ref())?,
+            photo: id("photo_id", &ask.photo_id)?,
         },
     };
-    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0 };
+    ReportDoneTicketRequest "ticket.handle" text |ask| Command::ReportDone { result: ask.result(), waive_support: ask.waive_support, parts_open: 0, evidence: 0 };
     SignOffTicketRequest "ticket.sign_off" text |_ask| Command::SignOff;
     SendBackTicketRequest "ticket.sign_off" reason |_ask| Command::SendBack;
     CallBackTicketRequest "ticket.call_back" text |ask| Command::CallBack { outcome: ask.outcome() };
     RedoTicketRequest "ticket.call_back" reason |_ask| Command::Redo;
-    RateTicketRequest "ticket.rate" text |ask| Command::Rate { score: ask.score, tags: ask.tags.clone() };
+    RateTicketRequest "ticket.rate" text |ask| Command::Rate {
+        score: ask.score,
+        tags: ask.tags.clone(),
+        attachments: ids("attachment_ids", &ask.attachment_ids)?,
+    };
     WithdrawTicketRequest "ticket.withdraw" reason |_ask| Command::Withdraw;
     UrgeTicketRequest "ticket.urge" text |_ask| Command::Urge;
 }

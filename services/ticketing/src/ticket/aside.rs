@@ -16,13 +16,13 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    api::{Tickets, Wanted, code_of, instant, needed_instant, wanted, who},
+    api::{Tickets, Wanted, code_of, ids, instant, needed_instant, wanted, who},
     change::{Said, change},
     query,
     rules::{self, Asked, Beside, Command, Decision, Sought},
     shown::{place, shown},
     store::{self, Matter},
-    submit::{Submission, submit},
+    submit::{Submission, caller, submit},
 };
 use crate::setting::Setting;
 
@@ -47,16 +47,12 @@ fn sought(ask: &AskTicketRequest) -> Result<Asked, Refusal> {
     })
 }
 
-fn units(field: &'static str, ids: &[String]) -> Result<Vec<Uuid>, Refusal> {
-    ids.iter().map(|unit| needed_id(field, unit)).collect()
-}
-
 wanted! {
     AnswerTicketRequest "ticket.answer" text |_ask| Command::Beside(Beside::Answer);
     AppealTicketRequest "ticket.appeal" text |_ask| Command::Beside(Beside::Appeal);
     CallUpTicketRequest "ticket.call_up" text |ask| Command::CallUp {
         lead: needed_id("lead_unit_id", &ask.lead_unit_id)?,
-        support: units("support_unit_ids", &ask.support_unit_ids)?,
+        support: ids("support_unit_ids", &ask.support_unit_ids)?,
     };
     AskTicketRequest "ticket.ask" text |ask| Command::Beside(Beside::Ask(sought(ask)?));
     DecideTicketRequest "ticket.decide" text |ask| Command::Beside(Beside::Decide { number: ask.number, granted: ask.granted });
@@ -69,7 +65,7 @@ wanted! {
     ReopenTicketRequest "ticket.reopen" text |_ask| Command::Beside(Beside::Reopen);
     ResumeTicketRequest "ticket.resume" text |_ask| Command::Beside(Beside::Resume);
     ConsultTicketRequest "ticket.consult" text |ask| Command::Beside(Beside::Consult {
-        units: units("unit_ids", &ask.unit_ids)?,
+        units: ids("unit_ids", &ask.unit_ids)?,
         meets_at: needed_instant("meets_at", ask.meets_at.as_ref())?,
         place: ask.place.clone(),
     });
@@ -164,6 +160,7 @@ impl Tickets {
 fn part_of(sealer: &Sealer, setting: &Setting, whole: &Matter, (id, number): (Uuid, String), part: &Part) -> Result<Matter, Fault> {
     let (from, to) = (whole.id.to_string(), id.to_string());
     let again = |column: &str, sealed: &[u8]| sealer.seal(place(column, &to), &sealer.open(place(column, &from), sealed)?);
+    let phone = sealer.open(place("contact_phone", &from), &whole.contact_phone)?;
     Ok(Matter {
         id,
         number,
@@ -171,6 +168,7 @@ fn part_of(sealer: &Sealer, setting: &Setting, whole: &Matter, (id, number): (Uu
         description: part.description.clone(),
         contact_name: again("contact_name", &whole.contact_name)?,
         contact_phone: again("contact_phone", &whole.contact_phone)?,
+        caller: caller(sealer, &phone),
         parent: Some(whole.id),
         imported: false,
         result_text: String::new(),

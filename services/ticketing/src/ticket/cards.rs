@@ -3,7 +3,7 @@
 
 use drumtower_proto::{
     enterprise::{
-        Building, Enterprise, GetBuildingRequest, GetZoneRequest, LookupEnterpriseRequest, Zone,
+        Building, Enterprise, GetZoneRequest, LookupBuildingRequest, LookupEnterpriseRequest, Zone,
         building_service_client::BuildingServiceClient, enterprise_service_client::EnterpriseServiceClient,
         zone_service_client::ZoneServiceClient,
     },
@@ -18,6 +18,8 @@ use drumtower_runtime::{
     peers::Peers,
 };
 use uuid::Uuid;
+
+use super::rules::Position;
 
 /// Looks cards up.
 #[derive(Debug, Clone)]
@@ -37,11 +39,25 @@ impl Cards {
         self.cache.get(call.tenant, "enterprise", &id.to_string(), load).await
     }
 
-    /// A building of the district, asked in the person's name.
+    /// A company of the district by its credit code. Asked each time: codes are entered anew, cards are found by id.
+    pub async fn enterprise_by_code(&self, call: &Call, code: &str) -> Result<Enterprise, Fault> {
+        let request = LookupEnterpriseRequest { enterprise_id: String::new(), credit_code: code.to_owned() };
+        let own = of_service(call);
+        Ok(EnterpriseServiceClient::new(self.peers.to("enterprise", &own)?).lookup_enterprise(request).await?.into_inner())
+    }
+
+    /// Where a building stands.
+    pub async fn standing(&self, call: &Call, id: Uuid) -> Result<Position, Fault> {
+        let card = self.building(call, id).await?;
+        Ok(Position { latitude: card.latitude, longitude: card.longitude })
+    }
+
+    /// A building of the district.
     pub async fn building(&self, call: &Call, id: Uuid) -> Result<Building, Fault> {
         let load = async {
-            let request = GetBuildingRequest { building_id: id.to_string() };
-            Ok(BuildingServiceClient::new(self.peers.to("enterprise", call)?).get_building(request).await?.into_inner())
+            let request = LookupBuildingRequest { building_id: id.to_string() };
+            let own = of_service(call);
+            Ok(BuildingServiceClient::new(self.peers.to("enterprise", &own)?).lookup_building(request).await?.into_inner())
         };
         self.cache.get(call.tenant, "building", &id.to_string(), load).await
     }
@@ -62,16 +78,21 @@ impl Cards {
         Ok(UserServiceClient::new(self.peers.to("identity", &own)?).lookup_user(request).await?.into_inner())
     }
 
+    /// A unit of the district.
+    pub async fn unit(&self, call: &Call, id: Uuid) -> Result<Unit, Fault> {
+        let load = async {
+            let own = of_service(call);
+            let request = LookupUnitsRequest { unit_ids: vec![id.to_string()] };
+            let found = UnitServiceClient::new(self.peers.to("identity", &own)?).lookup_units(request).await?.into_inner();
+            found.units.into_iter().next().ok_or_else(|| Refusal::not_found("unit").into())
+        };
+        self.cache.get(call.tenant, "unit", &id.to_string(), load).await
+    }
+
     /// Units that must be there and open for work.
     pub async fn open_units(&self, call: &Call, ids: &[Uuid]) -> Result<(), Fault> {
         for id in ids {
-            let load = async {
-                let own = of_service(call);
-                let request = LookupUnitsRequest { unit_ids: vec![id.to_string()] };
-                let found = UnitServiceClient::new(self.peers.to("identity", &own)?).lookup_units(request).await?.into_inner();
-                found.units.into_iter().next().ok_or_else(|| Refusal::not_found("unit").into())
-            };
-            let unit: Unit = self.cache.get(call.tenant, "unit", &id.to_string(), load).await?;
+            let unit = self.unit(call, *id).await?;
             if !unit.active {
                 return Err(Refusal::state("UNIT_CLOSED", "该单位已停用", "this unit is closed").fact("unit", unit.id).into());
             }

@@ -8,7 +8,7 @@ use super::{
     store::{self, History, Matter},
     tell,
 };
-use crate::{figure, setting::Setting};
+use crate::{attachment, figure, setting::Setting};
 
 /// The words that go with a change, and who the history says said them.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +28,17 @@ pub async fn change(
     said: Said<'_>,
 ) -> Result<(Matter, Ticket), Fault> {
     let mut command = placed(command, &matter);
-    if let Command::ReportDone { parts_open, .. } = &mut command
-        && !ticket.side.children.is_empty()
-    {
-        *parts_open = store::parts_open(tx, matter.id).await?;
+    if let Command::ReportDone { parts_open, evidence, .. } = &mut command {
+        if !ticket.side.children.is_empty() {
+            *parts_open = store::parts_open(tx, matter.id).await?;
+        }
+        if let Some(lead) = ticket.lead.filter(|lead| who.stands_for(*lead)) {
+            *evidence = attachment::store::use_of_unit(tx, matter.id, lead).await?;
+        }
+    }
+    if !command.attachments().is_empty() {
+        let photo = matches!(command, Command::CheckIn { .. });
+        attachment::api::rest_on(tx, matter.id, who.user, command.attachments(), photo).await?;
     }
     let change = rules::decide(&ticket, &command, who, call.now, setting.book(&matter.machine))?;
     let before = ticket.clone();
@@ -43,7 +50,7 @@ pub async fn change(
     let event = Event { version: ticket.version, verb, at: call.now, unit: unit_of(&change, &ticket), change };
     let history = History { event: &event, actor: said.by, text: said.text };
     store::save(tx, &matter, &before, &ticket, &history, setting.policy_version()).await?;
-    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed, how, offline, arrived_at }) =
+    if let (Command::CheckIn { at, .. }, Change::CheckedIn { unit, user, distance_m, clock_skewed, how, offline, arrived_at, photo }) =
         (&command, &event.change)
     {
         let arrival = store::Arrival {
@@ -57,6 +64,7 @@ pub async fn change(
             how,
             offline: *offline,
             arrived_at: *arrived_at,
+            photo: *photo,
         };
         store::check_in(tx, matter.id, &arrival, call.now).await?;
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use drumtower_proto::ticketing::{PastTicket, refuse_ticket_request::Reason};
+use drumtower_proto::ticketing::{PastTicket, refuse_ticket_request::Reason, ticket::Source};
 use drumtower_runtime::{
     Call, Fault, Kind, Refusal, TenantTx,
     call::{id, needed_id},
@@ -21,6 +21,7 @@ use super::{
     rules::{self, Book, Change, Command, Event, Position, Proof, State, Ticket, Who},
     shown::place,
     store::{self, Matter, facts, small},
+    submit::caller,
 };
 use crate::{
     clock::{
@@ -76,6 +77,8 @@ pub async fn read(row: usize, past: &PastTicket, call: &Call, cards: &Cards, sea
         place: String::new(),
         contact_name: sealer.seal(place("contact_name", &key), &past.contact_name)?,
         contact_phone: sealer.seal(place("contact_phone", &key), &past.contact_phone)?,
+        source: Source::Web as i32,
+        caller: caller(sealer, &past.contact_phone),
         imported: true,
         result_text: String::new(),
         machine: book.machine.version.clone(),
@@ -101,7 +104,7 @@ fn lead(id: Uuid, past: &PastTicket, enterprise: Uuid, requester: Uuid, now: Tim
     let kind = past.kind();
     let promised = Promised { kind, urgency: rules::Urgency::Unspecified, danger: false };
     let clocks = vec![book.promises.start(Name::C1, 1, promised, submitted_at)];
-    let submitted = Change::Submitted { kind: kind as i32, danger: false, requester, enterprise, clocks };
+    let submitted = Change::Submitted { kind: kind as i32, danger: false, requester, enterprise: Some(enterprise), clocks };
     let mut ticket = Ticket::begin(&submitted, submitted_at).ok_or_else(|| bad("submitted_at", "begins nothing"))?;
     let mut events = vec![(Event { version: 1, verb: "submit", at: submitted_at, unit: None, change: submitted }, ticket.state)];
     let mut happened = Vec::new();
@@ -150,11 +153,11 @@ fn steps(past: &PastTicket) -> Result<Vec<(Timestamp, Command)>, Refusal> {
     step(time(past.contacted_at.as_ref())?, Command::Contact);
     step(time(past.visit_at.as_ref())?, Command::Visit { planned_at: None });
     step(time(past.arrived_at.as_ref())?, Command::CheckIn { at: here, building: None, device_time: None, proof: Proof::default() });
-    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true, parts_open: 0 });
+    step(time(past.reported_at.as_ref())?, Command::ReportDone { result: past.result(), waive_support: true, parts_open: 0, evidence: 0 });
     step(time(past.signed_off_at.as_ref())?, Command::SignOff);
     step(time(past.called_back_at.as_ref())?, Command::CallBack { outcome: past.callback() });
     let rated_at = time(past.rated_at.as_ref())?.filter(|_| past.score > 0);
-    step(rated_at, Command::Rate { score: past.score, tags: Vec::new() });
+    step(rated_at, Command::Rate { score: past.score, tags: Vec::new(), attachments: Vec::new() });
     match past.state() {
         State::Refused if past.refuse_reason() != Reason::Unspecified => {
             let reason = past.refuse_reason();
@@ -221,7 +224,7 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Faul
         "insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, building_id,
            latitude, longitude, place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count,
            redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, due_at, overdue, version,
-           submitted_at, updated_at, machine, side, supervision, excluded, waits, archived_at, zone_id) ",
+           submitted_at, updated_at, machine, side, supervision, excluded, waits, archived_at, zone_id, source, caller) ",
     );
     insert.push_values(past.iter().zip(sides), |mut row, (Past { matter, ticket, .. }, side)| {
         row.push_bind(tenant).push_bind(matter.id).push_bind(&matter.number).push_bind(small(ticket.state as i32));
@@ -237,6 +240,7 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Faul
         row.push_bind(ticket.submitted_at.to_sqlx()).push_bind(ticket.updated_at.to_sqlx()).push_bind(&matter.machine).push_bind(side);
         row.push_bind(small(ticket.side.supervision)).push_bind(ticket.side.excluded).push_bind(store::waits(ticket));
         row.push_bind(ticket.side.archived_at.map(|at| at.to_sqlx())).push_bind(matter.zone);
+        row.push_bind(small(matter.source)).push_bind(&matter.caller);
     });
     insert.push(" on conflict (tenant_id, number) do nothing returning id");
     let rows: Vec<(Uuid,)> = insert.build_query_as().fetch_all(tx.conn()).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
+use drumtower_proto::ticketing::ticket::{Kind, Source, State, Urgency};
 use drumtower_runtime::{
     Fault, Reach, Refusal, TenantTx,
     page::{self, Term},
@@ -18,7 +18,8 @@ use super::{
 };
 
 /// Fields that a filter may name.
-const OFFERED: [&str; 9] = ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision", "parent_id"];
+const OFFERED: [&str; 10] =
+    ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision", "parent_id", "source"];
 
 /// What a filter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct Filter {
     waits: Option<Sought>,
     supervision: Option<i16>,
     parent: Option<Uuid>,
+    source: Option<Source>,
 }
 
 impl Filter {
@@ -56,6 +58,7 @@ impl Filter {
                 "overdue" => filter.overdue = Some(value.parse().map_err(|_| bad())?),
                 "waits" => filter.waits = Some(Sought::from_str_name(&value).ok_or_else(bad)?),
                 "parent_id" => filter.parent = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
+                "source" => filter.source = Some(Source::from_str_name(&value).ok_or_else(bad)?),
                 "supervision" => filter.supervision = Some(value.parse().map_err(|_| bad())?),
                 _ => return Err(page::unknown_field(&field, &OFFERED)),
             }
@@ -150,6 +153,9 @@ fn filtered(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     if let Some(parent) = filter.parent {
         query.push(" and t.parent_id = ").push_bind(parent);
     }
+    if let Some(source) = filter.source {
+        query.push(" and t.source = ").push_bind(super::store::small(source as i32));
+    }
     if let Some(level) = filter.supervision {
         query.push(" and t.supervision = ").push_bind(level);
     }
@@ -177,7 +183,7 @@ pub fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
 /// Whether the caller's roles reach one request. One that they do not is answered like one that does not exist.
 pub fn reaches(reach: &Reach, ticket: &Ticket) -> Result<(), Refusal> {
     let reached = reach.all
-        || reach.enterprise.is_some_and(|enterprise| enterprise == ticket.enterprise)
+        || reach.enterprise.is_some_and(|enterprise| ticket.enterprise == Some(enterprise))
         || reach.own.is_some_and(|own| own == ticket.requester)
         || ticket.assignments.iter().any(|part| reach.nodes.contains(&part.unit));
     if reached { Ok(()) } else { Err(Refusal::not_found("ticket")) }

@@ -62,7 +62,7 @@ impl Tickets {
         let id = invited(&mut tx, &hash(&ask.token)).await?;
         let found = store::lock(&mut tx, id).await?;
         use_up(&mut tx, &hash(&ask.token)).await?;
-        let command = Command::Rate { score: ask.score, tags: ask.tags };
+        let command = Command::Rate { score: ask.score, tags: ask.tags, attachments: Vec::new() };
         let said = Said { by: NOBODY, text: &ask.text };
         let (matter, _) = change(&mut tx, &call, &setting, &Who::timer(), found, command, said).await?;
         tx.commit(RateByInvitationResponse { number: matter.number }).await

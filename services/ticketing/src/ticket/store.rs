@@ -25,6 +25,10 @@ pub struct Matter {
     pub place: String,
     pub contact_name: Vec<u8>,
     pub contact_phone: Vec<u8>,
+    /// The way it came, as in `Ticket.Source`.
+    pub source: i32,
+    /// Blind index of the number to contact: kept when it is submitted, not read back with the request.
+    pub caller: Option<Vec<u8>>,
     pub imported: bool,
     pub result_text: String,
     /// The version of the machine that it began under.
@@ -40,7 +44,7 @@ pub struct Row {
     urgency: i16,
     title: String,
     description: String,
-    enterprise_id: Uuid,
+    enterprise_id: Option<Uuid>,
     enterprise_name: String,
     building_id: Option<Uuid>,
     zone_id: Option<Uuid>,
@@ -68,6 +72,7 @@ pub struct Row {
     pub due_at: Option<jiff_sqlx::Timestamp>,
     machine: String,
     side: String,
+    source: i16,
     version: i64,
     pub submitted_at: jiff_sqlx::Timestamp,
     updated_at: jiff_sqlx::Timestamp,
@@ -77,7 +82,7 @@ pub struct Row {
 pub const COLUMNS: &str = "t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, \
      t.building_id, t.zone_id, t.parent_id, t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, \
      t.result_text, t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached, \
-     t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at";
+     t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.source, t.version, t.submitted_at, t.updated_at";
 
 impl Row {
     /// Splits the row into what the machine knows and what the request is about; parts and clocks come from their own tables.
@@ -122,6 +127,8 @@ impl Row {
             place: self.place,
             contact_name: self.contact_name,
             contact_phone: self.contact_phone,
+            source: i32::from(self.source),
+            caller: None,
             imported: self.imported,
             result_text: self.result_text,
             machine: self.machine,
@@ -144,7 +151,7 @@ const WHOLE: &str =
     "select t.id, t.number, t.state, t.kind, t.urgency, t.title, t.description, t.enterprise_id, t.enterprise_name, t.building_id, t.zone_id, t.parent_id,
                t.latitude, t.longitude, t.place, t.contact_name, t.contact_phone, t.requester_id, t.lead_unit_id, t.result, t.result_text,
                t.score, t.return_count, t.redo_count, t.arbitrated, t.danger, t.imported, t.refuse_reason, t.handled_by, t.unreached,
-               t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.version, t.submitted_at, t.updated_at,
+               t.last_callback, t.urged_at, t.due_at, t.machine, t.side, t.source, t.version, t.submitted_at, t.updated_at,
                (select json_agg(json_build_array(a.unit_id, a.kind, a.state, a.handler_id) order by a.kind, a.unit_id)::text
                 from assignment a where a.tenant_id = $1 and a.ticket_id = $2) as parts,
                (select json_agg(c.facts::json order by c.started_at, c.name, c.round)::text
@@ -254,9 +261,9 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
         "with t as (insert into ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
              building_id, latitude, longitude, place, contact_name, contact_phone, requester_id, result, result_text, score, return_count,
              redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
-             updated_at, machine, side, supervision, excluded, waits, zone_id, parent_id)
+             updated_at, machine, side, supervision, excluded, waits, zone_id, parent_id, source, caller)
            values ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, '', 0, 0, 0, false, $17, false, 0, '{}', '{}',
-             0, false, 1, $18, $18, $26, '{}', 0, false, '{}', $29, $30)),
+             0, false, 1, $18, $18, $26, '{}', 0, false, '{}', $29, $30, $31, $32)),
          c as (insert into clock (tenant_id, ticket_id, name, round, started_at, due_at, provisional, fires_at, policy, facts)
            values ($1, $2, $19, $20, $18, $21, $22, $27, $23, $28))
          insert into ticket_event (tenant_id, ticket_id, version, verb, state, actor, text, facts, at)
@@ -292,6 +299,8 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
     .bind(clock.facts())
     .bind(matter.zone)
     .bind(matter.parent)
+    .bind(small(matter.source))
+    .bind(&matter.caller)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -413,14 +422,15 @@ pub struct Arrival<'a> {
     pub how: &'a str,
     pub offline: bool,
     pub arrived_at: Option<jiff::Timestamp>,
+    pub photo: Option<Uuid>,
 }
 
 #[tracing::instrument(name = "db.ticket.check_in", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival<'_>, at: jiff::Timestamp) -> sqlx::Result<()> {
     sqlx::query(
         "insert into check_in (tenant_id, ticket_id, visit, user_id, unit_id, latitude, longitude, distance_m, clock_skewed, at, how, offline,
-           arrived_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+           arrived_at, photo_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(tx.tenant())
     .bind(ticket)
@@ -435,6 +445,7 @@ pub async fn check_in(tx: &mut TenantTx, ticket: Uuid, arrival: &Arrival<'_>, at
     .bind(arrival.how)
     .bind(arrival.offline)
     .bind(arrival.arrived_at.map(|at| at.to_sqlx()))
+    .bind(arrival.photo)
     .execute(tx.conn())
     .await?;
     Ok(())

@@ -1,14 +1,16 @@
 //! A submission, whoever makes it in whose name: a company itself, a dispatcher who splits a request, a named contact, a service day's desk.
 
+use drumtower_proto::ticketing::ticket::Source;
 use drumtower_runtime::{
     Call, Fault, TenantTx,
     log::{NewEvent, to_role},
+    seal::Sealer,
 };
 use uuid::Uuid;
 
 use super::{
     api::Tickets,
-    rules::{self, Change, Kind, Ticket},
+    rules::{self, Change, Kind, Position, Ticket},
     shown::place,
     store::{self, Matter},
 };
@@ -22,13 +24,17 @@ use crate::{
 pub struct Draft {
     pub title: String,
     pub description: String,
-    pub enterprise: Uuid,
+    /// None for what concerns no company.
+    pub enterprise: Option<Uuid>,
     pub building: Option<Uuid>,
+    /// Where it is, when no building says so.
+    pub at: Option<Position>,
     pub place: String,
     /// Whom to contact; what is empty is as identity knows the requester.
     pub contact_name: String,
     pub contact_phone: String,
     pub requester: Uuid,
+    pub source: Source,
 }
 
 /// How its course begins.
@@ -37,17 +43,28 @@ pub struct Submission {
     pub kind: Kind,
     pub danger: bool,
     pub requester: Uuid,
-    pub enterprise: Uuid,
+    pub enterprise: Option<Uuid>,
+}
+
+/// The blind index of a number to contact; none for an empty one.
+pub fn caller(sealer: &Sealer, phone: &str) -> Option<Vec<u8>> {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    sealer.blind("ticket.caller", &digits)
 }
 
 impl Tickets {
     /// What a request will be about, with a number of its own. Asks other services: before a transaction begins.
     pub async fn drafted(&self, call: &Call, draft: Draft) -> Result<Matter, Fault> {
-        let card = self.cards.enterprise(call, draft.enterprise).await?;
+        let enterprise_name = match draft.enterprise {
+            Some(enterprise) => self.cards.enterprise(call, enterprise).await?.name,
+            None => String::new(),
+        };
         let building = match draft.building {
             Some(building) => Some(self.cards.building(call, building).await?),
             None => None,
         };
+        let standing = building.as_ref().map(|card| Position { latitude: card.latitude, longitude: card.longitude });
+        let at = standing.or(draft.at);
         let (name, phone) = self.contact(call, &draft).await?;
         let sealer = self.sealers.of(&self.db, call).await?;
         let setting = self.settings.of(call).await?;
@@ -58,15 +75,17 @@ impl Tickets {
             number: self.numbers.next(&self.db, call.tenant, call.now).await?,
             title: draft.title,
             description: draft.description,
-            enterprise_name: card.name,
+            enterprise_name,
             building: building.as_ref().and_then(|building| Uuid::try_parse(&building.id).ok()),
             zone: building.as_ref().and_then(|building| Uuid::try_parse(&building.zone_id).ok()),
             parent: None,
-            latitude: building.as_ref().map(|building| building.latitude),
-            longitude: building.as_ref().map(|building| building.longitude),
+            latitude: at.map(|at| at.latitude),
+            longitude: at.map(|at| at.longitude),
             place: draft.place,
             contact_name: sealer.seal(place("contact_name", &row), &name)?,
             contact_phone: sealer.seal(place("contact_phone", &row), &phone)?,
+            source: draft.source as i32,
+            caller: caller(&sealer, &phone),
             imported: false,
             result_text: String::new(),
             machine: setting.machine().version.clone(),

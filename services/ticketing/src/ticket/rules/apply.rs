@@ -125,7 +125,7 @@ impl Ticket {
                 self.start(clocks);
                 self.state = State::Redo;
             }
-            Change::Rated { score, tags, clocks } => self.rated(*score, tags, clocks, at),
+            Change::Rated { score, tags, clocks, .. } => self.rated(*score, tags, clocks, at),
             Change::Withdrawn => self.end(State::Withdrawn, at),
             Change::Urged { by_requester } => {
                 if *by_requester {

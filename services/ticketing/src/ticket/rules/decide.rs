@@ -57,7 +57,10 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
             dispatch(ticket, *lead, support, who, book.machine.limits.returns, run)
         }
         Command::Sign => sign(ticket, who, run),
-        Command::Return { clause, suggested } => give_back(ticket, clause, *suggested, who, at, run(Name::C2)),
+        Command::Return { clause, suggested, attachments } => {
+            let change = give_back(ticket, clause, *suggested, who, at, run(Name::C2))?;
+            Ok(showing(change, attachments))
+        }
         Command::Transfer { handler, handler_units } => transfer(ticket, *handler, handler_units, who),
         Command::Contact => Ok(Change::Contacted { user: Some(who.user), unit: signed_part(ticket, who)? }),
         Command::Visit { planned_at } => {
@@ -66,9 +69,14 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         }
         Command::CheckIn { at: position, building, device_time, proof } => {
             let (unit, distance, how) = arrived(ticket, *position, *building, proof, who, book.machine.limits)?;
-            arrival(ticket, (unit, distance, how), (*device_time, proof.taken_at), who, at, book.machine.limits)
+            let times = (*device_time, proof.taken_at);
+            let change = arrival(ticket, (unit, distance, how), times, who, at, book.machine.limits)?;
+            Ok(showing(change, proof.photo.as_slice()))
         }
-        Command::ReportDone { result, waive_support, parts_open } => report(ticket, *result, *waive_support, *parts_open, who),
+        Command::ReportDone { result, waive_support, parts_open, evidence } => {
+            let needed = book.machine.limits.evidence.of(*result);
+            report(ticket, *result, *waive_support, *parts_open, (*evidence, needed), who)
+        }
         Command::SignOff => {
             lead_part(ticket, who)?;
             Ok(Change::SignedOff { user: Some(who.user), clocks: vec![run(Name::C9), run(Name::C10)] })
@@ -76,7 +84,10 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
         Command::SendBack => lead_part(ticket, who).map(|_| Change::SentBack),
         Command::CallBack { outcome } => call_back(ticket, *outcome, who, at, book.machine.limits.unreached),
         Command::Redo => redo(ticket, who, at, book),
-        Command::Rate { score, tags } => rate(ticket, *score, tags, who, || run(Name::B1)),
+        Command::Rate { score, tags, attachments } => {
+            let change = rate(ticket, *score, tags, who, || run(Name::B1))?;
+            Ok(showing(change, attachments))
+        }
         Command::Withdraw => withdraw(ticket, who),
         Command::Urge => urge(ticket, who, at, book.machine.limits.urge_hours),
         Command::Fire { name, round } => fire(ticket, *name, *round, at, book),
@@ -87,6 +98,16 @@ pub fn decide(ticket: &Ticket, command: &Command, who: &Who, at: Timestamp, book
 
 pub(super) fn matter(ticket: &Ticket) -> Matter {
     Matter { kind: ticket.kind, urgency: ticket.urgency, danger: ticket.danger }
+}
+
+/// What a change rests on, kept with it.
+fn showing(mut change: Change, shown: &[Uuid]) -> Change {
+    match &mut change {
+        Change::Returned { attachments, .. } | Change::Rated { attachments, .. } => *attachments = shown.to_vec(),
+        Change::CheckedIn { photo, .. } => *photo = shown.first().copied(),
+        _ => {}
+    }
+    change
 }
 
 fn wrong_state(ticket: &Ticket, verb: &str, machine: &Machine) -> Refusal {
@@ -151,7 +172,7 @@ fn give_back(ticket: &Ticket, clause: &str, suggested: Uuid, who: &Who, at: Time
         let (zh, en) = ("已超过退单时限", "the window for a return has closed");
         return Err(Refusal::state("RETURN_WINDOW_CLOSED", zh, en).fact("closed_at", window.due_at.to_string()));
     }
-    Ok(Change::Returned { unit, clause: clause.to_owned(), suggested, clocks: vec![dispatch_clock] })
+    Ok(Change::Returned { unit, clause: clause.to_owned(), suggested, clocks: vec![dispatch_clock], attachments: Vec::new() })
 }
 
 fn transfer(ticket: &Ticket, handler: Uuid, handler_units: &[Uuid], who: &Who) -> Result<Change, Refusal> {
@@ -198,6 +219,10 @@ fn arrived(
         }
         (Some(true), _) => "CODE",
         (None, None) => "GPS",
+        (None, Some(_)) if !proof.reason.trim().is_empty() && proof.photo.is_none() => {
+            let (zh, en) = ("定位和签到码均无法证明时，须附现场照片", "with neither position nor code, a photo of the site is needed");
+            return Err(Refusal::invalid("photo_id", "PHOTO_NEEDED", zh, en));
+        }
         (None, Some(_)) if !proof.reason.trim().is_empty() => "STATED",
         (None, Some(away)) => {
             let fence = limits.fence_metres;
@@ -228,10 +253,17 @@ fn arrival(
     // A device that does not say what time it has is not believed about the past.
     let arrived_at = offline.filter(|_| device_time.is_some() && !clock_skewed).map(|taken| taken.max(began));
     let how = how.to_owned();
-    Ok(Change::CheckedIn { unit, user: who.user, distance_m, clock_skewed, how, offline: offline.is_some(), arrived_at })
+    Ok(Change::CheckedIn { unit, user: who.user, distance_m, clock_skewed, how, offline: offline.is_some(), arrived_at, photo: None })
 }
 
-fn report(ticket: &Ticket, result: ticket::Result, waive: bool, parts_open: i64, who: &Who) -> Result<Change, Refusal> {
+fn report(
+    ticket: &Ticket,
+    result: ticket::Result,
+    waive: bool,
+    parts_open: i64,
+    (evidence, needed): (u64, u32),
+    who: &Who,
+) -> Result<Change, Refusal> {
     let unit = signed_part(ticket, who)?;
     if ticket.lead != Some(unit) {
         return Ok(Change::Reported { unit, user: who.user, result: 0, waived: Vec::new() });
@@ -245,6 +277,10 @@ fn report(ticket: &Ticket, result: ticket::Result, waive: bool, parts_open: i64,
     }
     if result == ticket::Result::Unspecified {
         return Err(Refusal::invalid("result", "REQUIRED", "主办单位须填写办理结果", "the lead unit says what came of it"));
+    }
+    if evidence < u64::from(needed) && !who.importing {
+        let (zh, en) = (format!("须附 {needed} 份办理证据"), format!("{needed} attachments of the lead unit are needed"));
+        return Err(Refusal::state("EVIDENCE_NEEDED", zh, en).fact("needed", needed.to_string()).fact("there", evidence.to_string()));
     }
     let waiting: Vec<Uuid> =
         ticket.assignments.iter().filter(|part| part.kind == assignment::Kind::Support && part.open()).map(|part| part.unit).collect();
@@ -315,11 +351,11 @@ fn rate(ticket: &Ticket, score: i32, tags: &[i32], who: &Who, verify: impl Fn() 
     }
     // A rating of before the platform is a fact: nobody verifies it now.
     if who.importing {
-        return Ok(Change::Rated { score, tags: tags.to_vec(), clocks: Vec::new() });
+        return Ok(Change::Rated { score, tags: tags.to_vec(), clocks: Vec::new(), attachments: Vec::new() });
     }
     side::tags_fit(score, tags)?;
     let clocks = side::bad(score).then(verify).into_iter().collect();
-    Ok(Change::Rated { score, tags: tags.to_vec(), clocks })
+    Ok(Change::Rated { score, tags: tags.to_vec(), clocks, attachments: Vec::new() })
 }
 
 /// Before a unit signed it is simply taken back; after that the unit is asked.

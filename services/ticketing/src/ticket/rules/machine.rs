@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use drumtower_proto::ticketing::ticket;
 use drumtower_runtime::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,34 @@ pub struct Limits {
     pub ledger_days: u32,
     /// Working days after the end of the month within which an exclusion may be asked for.
     pub exclusion_work_days: u32,
+    /// What the lead unit shows with its report.
+    #[serde(default)]
+    pub evidence: Evidence,
+}
+
+/// Attachments of the lead unit that a report needs, by what came of the request. None, unless a district says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    pub resolved: u32,
+    pub partly: u32,
+    pub policy: u32,
+    pub unreasonable: u32,
+    pub unreachable: u32,
+}
+
+impl Evidence {
+    /// Of one result.
+    pub fn of(self, result: ticket::Result) -> u32 {
+        match result {
+            ticket::Result::Resolved => self.resolved,
+            ticket::Result::Partly => self.partly,
+            ticket::Result::Policy => self.policy,
+            ticket::Result::Unreasonable => self.unreasonable,
+            ticket::Result::Unreachable => self.unreachable,
+            ticket::Result::Unspecified => 0,
+        }
+    }
 }
 
 /// Where a request ends, unless somebody brings it back.
@@ -183,6 +212,11 @@ impl Machine {
             ("hold_work_days", own.hold_work_days.into(), 1, most.hold_work_days.into()),
             ("ledger_days", own.ledger_days.into(), 1, most.ledger_days.into()),
             ("exclusion_work_days", own.exclusion_work_days.into(), 0, 10),
+            ("evidence.resolved", own.evidence.resolved.into(), 0, 10),
+            ("evidence.partly", own.evidence.partly.into(), 0, 10),
+            ("evidence.policy", own.evidence.policy.into(), 0, 10),
+            ("evidence.unreasonable", own.evidence.unreasonable.into(), 0, 10),
+            ("evidence.unreachable", own.evidence.unreachable.into(), 0, 10),
         ];
         for (name, value, least, most) in bounded {
             if !(least..=most).contains(&value) {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::rules::{Clock, Name, Promises};
 
-pub use decide::{decide, independent, possible};
+pub use decide::{decide, distance_m, independent, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
 pub use facts::{Fact, facts};
 pub use machine::Machine;
@@ -53,7 +53,8 @@ pub struct Ticket {
     pub urgency: Urgency,
     pub danger: bool,
     pub requester: Uuid,
-    pub enterprise: Uuid,
+    /// None for what concerns no company.
+    pub enterprise: Option<Uuid>,
     pub submitted_at: Timestamp,
     pub lead: Option<Uuid>,
     pub assignments: Vec<Assignment>,
@@ -113,6 +114,8 @@ pub struct Proof {
     pub reason: String,
     /// When it happened, if it is told later.
     pub taken_at: Option<Timestamp>,
+    /// A photo of the site.
+    pub photo: Option<Uuid>,
 }
 
 /// What somebody wants done.
@@ -133,6 +136,7 @@ pub enum Command {
     Return {
         clause: String,
         suggested: Uuid,
+        attachments: Vec<Uuid>,
     },
     Transfer {
         handler: Uuid,
@@ -153,6 +157,8 @@ pub enum Command {
         waive_support: bool,
         /// Parts that were split off and are not over.
         parts_open: i64,
+        /// Attachments of the lead unit.
+        evidence: u64,
     },
     SignOff,
     SendBack,
@@ -163,6 +169,7 @@ pub enum Command {
     Rate {
         score: i32,
         tags: Vec<i32>,
+        attachments: Vec<Uuid>,
     },
     Withdraw,
     Urge,
@@ -193,6 +200,15 @@ impl Command {
             Self::Beside(Beside::Ask(Asked::Ledger { owner, .. })) => owner.iter().copied().collect(),
             Self::Beside(Beside::Conclude { decisions, .. }) => decisions.iter().map(|decision| decision.unit).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// Attachments that it rests on.
+    pub fn attachments(&self) -> &[Uuid] {
+        match self {
+            Self::Return { attachments, .. } | Self::Rate { attachments, .. } => attachments,
+            Self::CheckIn { proof, .. } => proof.photo.as_slice(),
+            _ => &[],
         }
     }
 
@@ -260,7 +276,8 @@ pub enum Change {
         kind: i32,
         danger: bool,
         requester: Uuid,
-        enterprise: Uuid,
+        #[serde(default)]
+        enterprise: Option<Uuid>,
         clocks: Vec<Clock>,
     },
     Accepted {
@@ -291,6 +308,8 @@ pub enum Change {
         clause: String,
         suggested: Uuid,
         clocks: Vec<Clock>,
+        #[serde(default)]
+        attachments: Vec<Uuid>,
     },
     Transferred {
         unit: Uuid,
@@ -323,6 +342,8 @@ pub enum Change {
         /// When it happened, if earlier than it was told.
         #[serde(default)]
         arrived_at: Option<Timestamp>,
+        #[serde(default)]
+        photo: Option<Uuid>,
     },
     Reported {
         unit: Uuid,
@@ -354,6 +375,8 @@ pub enum Change {
         /// A bad rating begins a case with its own clock.
         #[serde(default)]
         clocks: Vec<Clock>,
+        #[serde(default)]
+        attachments: Vec<Uuid>,
     },
     Withdrawn,
     Urged {

@@ -48,4 +48,8 @@ fn limits_have_limits() {
     assert_eq!(reason(r#"{"limits":{"fence_metres":5000}}"#), "LIMIT");
     assert_eq!(reason(r#"{"limits":{"wishes":3}}"#), "LIMIT");
     assert_eq!(reason(r#"{"limits":{"returns":"many"}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"evidence":{"resolved":11}}}"#), "LIMIT");
+    assert_eq!(reason(r#"{"limits":{"evidence":{"everything":1}}}"#), "LIMIT");
+    let evidence = published(r#"{"limits":{"evidence":{"resolved":1}}}"#).expect("in order").limits.evidence;
+    assert_eq!((evidence.resolved, evidence.partly), (1, 0));
 }

@@ -37,8 +37,13 @@ impl World {
     fn submitted(&self, at: Timestamp) -> (Ticket, Change) {
         let matter = crate::clock::rules::Matter { kind: Kind::Help, urgency: Urgency::Unspecified, danger: false };
         let clocks = vec![self.book().promises.start(Name::C1, 1, matter, at)];
-        let change =
-            Change::Submitted { kind: Kind::Help as i32, danger: false, requester: REQUESTER, enterprise: Uuid::from_u128(5), clocks };
+        let change = Change::Submitted {
+            kind: Kind::Help as i32,
+            danger: false,
+            requester: REQUESTER,
+            enterprise: Some(Uuid::from_u128(5)),
+            clocks,
+        };
         (Ticket::begin(&change, at).expect("a submission"), change)
     }
 
@@ -93,7 +98,7 @@ fn the_main_job_runs_from_submission_to_rating() {
     let check_in = Command::CheckIn { at: here, building: Some(here), device_time: Some(now), proof: Proof::default() };
     world.step(&mut ticket, &check_in, &market, now).expect("arrived");
     assert_eq!(refusal(world.step(&mut ticket, &check_in, &market, now)), "ALREADY_CHECKED_IN");
-    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0 };
+    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0, evidence: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done(false), &market, now)), "SUPPORT_OPEN");
     world.step(&mut ticket, &done(false), &fire, now).expect("support reported");
     world.step(&mut ticket, &done(false), &market, now).expect("reported");
@@ -108,8 +113,11 @@ fn the_main_job_runs_from_submission_to_rating() {
     assert_eq!(refusal(world.step(&mut ticket, &call_back, &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
     world.step(&mut ticket, &call_back, &anyone(CALLER), now).expect("called back");
     assert_eq!(ticket.state, State::Archived);
-    world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![] }, &anyone(REQUESTER), now).expect("rated");
-    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![] }, &anyone(REQUESTER), now)), "ALREADY_RATED");
+    world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![], attachments: vec![] }, &anyone(REQUESTER), now).expect("rated");
+    assert_eq!(
+        refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![], attachments: vec![] }, &anyone(REQUESTER), now)),
+        "ALREADY_RATED"
+    );
     assert!(ticket.clocks.iter().all(|clock| !clock.runs()));
 }
 
@@ -130,7 +138,7 @@ fn returns_keep_the_resolution_clock_and_end_in_arbitration() {
     let mut ticket = dispatched(&world);
     let due = ticket.due_at();
     let market = who(HANDLER, &[MARKET]);
-    let give_back = |suggested| Command::Return { clause: "职责不符".into(), suggested };
+    let give_back = |suggested| Command::Return { clause: "职责不符".into(), suggested, attachments: vec![] };
     let again = Command::Dispatch { lead: MARKET, support: vec![] };
     let mut now = ticket.updated_at + SignedDuration::from_mins(1);
     assert_eq!(refusal(world.step(&mut ticket, &give_back(MARKET), &market, now)), "SAME_UNIT");
@@ -152,7 +160,7 @@ fn the_window_for_a_return_closes() {
     let world = World::new();
     let mut ticket = dispatched(&world);
     let late = ticket.running(Name::C6).expect("runs").due_at;
-    let give_back = Command::Return { clause: "职责不符".into(), suggested: FIRE };
+    let give_back = Command::Return { clause: "职责不符".into(), suggested: FIRE, attachments: vec![] };
     assert_eq!(refusal(world.step(&mut ticket, &give_back, &who(HANDLER, &[MARKET]), late)), "RETURN_WINDOW_CLOSED");
 }
 

@@ -34,7 +34,7 @@ fn decide(number: i32, granted: bool) -> Command {
 }
 
 fn rate(score: i32) -> Command {
-    Command::Rate { score, tags: if score < 3 { vec![1] } else { Vec::new() } }
+    Command::Rate { score, tags: if score < 3 { vec![1] } else { Vec::new() }, attachments: vec![] }
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_pause_stops_the_promise_and_nothing_is_reported_meanwhile() {
     assert!(clock.paused() && clock.fires_at().is_none());
     let fire = Command::Fire { name: Name::C5, round: 1 };
     assert_eq!(refusal(world.step(&mut ticket, &fire, &Who::timer(), at("2026-03-10T09:00:00+08:00"))), "NOT_DUE");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done, &market, granted)), "ON_HOLD");
     assert_eq!(refusal(world.step(&mut ticket, &ask(Asked::Hold { reason: 1 }), &market, granted)), "ON_HOLD");
     // The third and the fourth closed while it stood still: two days more.
@@ -213,7 +213,9 @@ fn an_instruction_shortens_and_never_lengthens() {
 fn archived(world: &World, result: ticket::Result, outcome: Outcome) -> (Ticket, Timestamp) {
     let (mut ticket, now) = handling(world);
     let market = who(HANDLER, &[MARKET]);
-    world.step(&mut ticket, &Command::ReportDone { result, waive_support: true, parts_open: 0 }, &market, now).expect("reported");
+    world
+        .step(&mut ticket, &Command::ReportDone { result, waive_support: true, parts_open: 0, evidence: 0 }, &market, now)
+        .expect("reported");
     world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
     let called = at("2026-03-03T10:00:00+08:00");
     world.step(&mut ticket, &Command::CallBack { outcome }, &anyone(CALLER), called).expect("called back");
@@ -236,7 +238,7 @@ fn a_request_is_brought_back_once_within_seventy_two_hours_of_its_first_close() 
     world
         .step(
             &mut ticket,
-            &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 },
+            &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 },
             &who(HANDLER, &[MARKET]),
             now,
         )
@@ -323,7 +325,7 @@ fn a_consultation_calls_units_hears_them_and_binds_them() {
     let consultation = ticket.side.consultations.last().expect("kept");
     let absent: Vec<bool> = consultation.called.iter().map(|called| called.absent).collect();
     assert_eq!((ticket.state, absent.as_slice()), (State::Handling, &[false, true][..]));
-    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0 };
+    let done = |waive_support| Command::ReportDone { result: ticket::Result::Resolved, waive_support, parts_open: 0, evidence: 0 };
     let bound = who(Uuid::from_u128(9), &[power]);
     let finish = Command::Beside(Beside::FinishTask { number: 1 });
     assert_eq!(refusal(world.step(&mut ticket, &finish, &fire, meets_at)), "NO_SUCH_TASK");
@@ -343,7 +345,7 @@ fn the_lead_units_own_tasks_come_before_its_report() {
     world.step(&mut ticket, &Command::Beside(consult), &market, now).expect("called");
     let decisions = vec![Decision { unit: MARKET, text: "出具意见".into(), due_at: meets_at }];
     world.step(&mut ticket, &Command::Beside(Beside::Conclude { minutes: "纪要".into(), decisions }), &market, now).expect("concluded");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done, &market, now)), "TASKS_OPEN");
     let late = Command::Fire { name: Name::Task, round: 1 };
     world.step(&mut ticket, &late, &Who::timer(), meets_at).expect("ran out");
@@ -362,7 +364,12 @@ fn a_request_redone_twice_is_supervised() {
         let market = who(HANDLER, &[MARKET]);
         world.step(&mut ticket, &Command::Sign, &market, now).expect("signed");
         world
-            .step(&mut ticket, &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 }, &market, now)
+            .step(
+                &mut ticket,
+                &Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 },
+                &market,
+                now,
+            )
             .expect("reported");
         world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), now).expect("signed off");
         world.step(&mut ticket, &Command::CallBack { outcome: Outcome::Unsolved }, &anyone(CALLER), now).expect("called back");
@@ -394,9 +401,18 @@ fn a_bad_rating_is_verified_put_right_and_rated_once_more() {
     let beside = Command::Beside;
     let verify = |founded| beside(Beside::VerifyRating { founded });
     assert_eq!(refusal(world.step(&mut ticket, &verify(true), &agent, now)), "NO_CASE");
-    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![] }, &anyone(REQUESTER), now)), "REQUIRED");
-    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![12] }, &anyone(REQUESTER), now)), "TAG_DOES_NOT_FIT");
-    assert_eq!(refusal(world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![1] }, &anyone(REQUESTER), now)), "TAG_DOES_NOT_FIT");
+    assert_eq!(
+        refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![], attachments: vec![] }, &anyone(REQUESTER), now)),
+        "REQUIRED"
+    );
+    assert_eq!(
+        refusal(world.step(&mut ticket, &Command::Rate { score: 1, tags: vec![12], attachments: vec![] }, &anyone(REQUESTER), now)),
+        "TAG_DOES_NOT_FIT"
+    );
+    assert_eq!(
+        refusal(world.step(&mut ticket, &Command::Rate { score: 5, tags: vec![1], attachments: vec![] }, &anyone(REQUESTER), now)),
+        "TAG_DOES_NOT_FIT"
+    );
     world.step(&mut ticket, &rate(1), &anyone(REQUESTER), now).expect("rated");
     assert_eq!(ticket.running(Name::B1).expect("runs").due_at, at("2026-03-04T18:00:00+08:00"));
     assert_eq!(refusal(world.step(&mut ticket, &verify(true), &anyone(HANDLER), now)), "SEPARATION_OF_DUTIES");
@@ -467,7 +483,7 @@ fn an_arrival_is_proved_by_place_by_code_or_stated_and_may_be_told_later() {
     let away = Position { latitude: 26.12, longitude: 119.26 };
     let later = now + SignedDuration::from_hours(7);
     let check_in = |proof: Proof, device: Timestamp| Command::CheckIn { at: away, building, device_time: Some(device), proof };
-    let with = |code: Option<bool>, reason: &str, taken_at: Option<Timestamp>| Proof { code, reason: reason.into(), taken_at };
+    let with = |code: Option<bool>, reason: &str, taken_at: Option<Timestamp>| Proof { code, reason: reason.into(), taken_at, photo: None };
     assert_eq!(refusal(world.step(&mut ticket, &check_in(with(None, " ", None), later), &market, later)), "OUTSIDE_FENCE");
     assert_eq!(refusal(world.step(&mut ticket, &check_in(with(Some(false), "无信号", None), later), &market, later)), "WRONG_CODE");
     let old = with(Some(true), "", Some(later - SignedDuration::from_hours(25)));
@@ -480,8 +496,24 @@ fn an_arrival_is_proved_by_place_by_code_or_stated_and_may_be_told_later() {
     assert_eq!(clock.stopped_at, Some(taken));
     // A device whose clock is off is not believed about the past, and stated arrivals are marked as such.
     let off = later + SignedDuration::from_mins(20);
-    let change = world.step(&mut ticket, &check_in(with(None, "地下室无信号", Some(taken)), off), &fire, later).expect("arrived");
+    let stated = with(None, "地下室无信号", Some(taken));
+    assert_eq!(refusal(world.step(&mut ticket, &check_in(stated.clone(), off), &fire, later)), "PHOTO_NEEDED");
+    let photo = Some(Uuid::from_u128(77));
+    let change = world.step(&mut ticket, &check_in(Proof { photo, ..stated }, off), &fire, later).expect("arrived");
     assert!(matches!(&change, Change::CheckedIn { how, offline: true, clock_skewed: true, arrived_at: None, .. } if how == "STATED"));
+    assert!(matches!(&change, Change::CheckedIn { photo: kept, .. } if *kept == photo), "the history says which photo");
+}
+
+#[test]
+fn a_report_shows_as_much_as_the_district_asks_for_its_result() {
+    let mut world = World::new();
+    world.machine.limits.evidence.resolved = 2;
+    let (mut ticket, now) = handling(&world);
+    let market = who(HANDLER, &[MARKET]);
+    let done = |result, evidence| Command::ReportDone { result, waive_support: true, parts_open: 0, evidence };
+    assert_eq!(refusal(world.step(&mut ticket, &done(ticket::Result::Resolved, 1), &market, now)), "EVIDENCE_NEEDED");
+    world.step(&mut ticket.clone(), &done(ticket::Result::Policy, 0), &market, now).expect("another result needs none");
+    world.step(&mut ticket, &done(ticket::Result::Resolved, 2), &market, now).expect("reported");
 }
 
 #[test]
@@ -490,7 +522,7 @@ fn the_whole_is_reported_done_when_its_parts_are_over() {
     let (mut ticket, now) = handling(&world);
     let split = Command::Beside(Beside::Split { children: vec![Uuid::from_u128(60)] });
     world.step(&mut ticket, &split, &anyone(DISPATCHER), now).expect("split");
-    let done = |parts_open| Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open };
+    let done = |parts_open| Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open, evidence: 0 };
     assert_eq!(refusal(world.step(&mut ticket, &done(1), &who(HANDLER, &[MARKET]), now)), "PARTS_OPEN");
     world.step(&mut ticket, &done(0), &who(HANDLER, &[MARKET]), now).expect("reported");
 }
@@ -523,7 +555,7 @@ fn attempts_to_reach_the_requester_are_counted_anew_after_the_work_is_done_again
     world.step(&mut ticket, &Command::Redo, &anyone(CALLER), afternoon).expect("again");
     let market = who(HANDLER, &[MARKET]);
     world.step(&mut ticket, &Command::Sign, &market, afternoon).expect("signed");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 };
     world.step(&mut ticket, &done, &market, afternoon).expect("reported");
     world.step(&mut ticket, &Command::SignOff, &who(Uuid::from_u128(8), &[MARKET]), afternoon).expect("signed off");
     world.step(&mut ticket, &call(Outcome::Unreached), &anyone(CALLER), at("2026-03-04T09:00:00+08:00")).expect("noted");
@@ -535,7 +567,7 @@ fn whoever_contacted_or_signed_off_does_not_call_back() {
     let world = World::new();
     let (mut ticket, now) = handling(&world);
     world.step(&mut ticket, &Command::Contact, &who(CALLER, &[MARKET]), now).expect("contacted");
-    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0 };
+    let done = Command::ReportDone { result: ticket::Result::Resolved, waive_support: true, parts_open: 0, evidence: 0 };
     world.step(&mut ticket, &done, &who(HANDLER, &[MARKET]), now).expect("reported");
     world.step(&mut ticket, &Command::SignOff, &who(SUPERVISOR, &[MARKET]), now).expect("signed off");
     for person in [CALLER, SUPERVISOR, HANDLER] {
