@@ -246,11 +246,11 @@ fn draft(call: &DirectCall, title: &str) -> Draft {
         enterprise: Some(call.enterprise),
         building: None,
         at: None,
+        source: Source::DirectLine,
         place: String::new(),
         contact_name: String::new(),
         contact_phone: String::new(),
         requester: call.requester,
-        source: Source::DirectLine,
     }
 }
 

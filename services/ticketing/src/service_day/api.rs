@@ -267,11 +267,11 @@ fn draft(ask: &TakeDemandRequest, day: &ServiceDay, enterprise: Uuid, requester:
         enterprise: Some(enterprise),
         building: day.building,
         at: None,
+        source: Source::ServiceDay,
         place: day.place.clone(),
         contact_name: ask.contact_name.clone(),
         contact_phone: ask.contact_phone.clone(),
         requester,
-        source: Source::ServiceDay,
     }
 }
 

@@ -64,7 +64,8 @@ fn to_companies(kind: &'static str, day: &Kept<ServiceDay>, companies: &[Uuid], 
     companies.chunks(MANY).map(some).collect()
 }
 
-/// What was brought: the dispatchers go on with what is to be dealt with, unless a rule has dispatched it; the company hears of it when nobody of it asked in person.
+/// What was brought: the dispatchers go on with what is to be dealt with, unless a rule has dispatched it; the company hears of it when
+/// nobody of it asked in person.
 pub fn taken(day: &Kept<ServiceDay>, matter: &Matter, ticket: &Ticket, by_desk: bool) -> NewEvent {
     let (kind, number) = ("service_day.demand_taken", &matter.number);
     let settled = ticket.state == State::Archived;
