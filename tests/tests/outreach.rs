@@ -153,19 +153,9 @@ async fn a_direct_call_is_answered_by_the_unit_called_and_closed_by_the_company(
     );
     told(&handler, "direct_call.opened", &call).await;
 
-    // Another company, another unit, another district: it is not there.
-    let other_company = somebody(here, "REQUESTER", None, Some(&another_company(&registrar, &company).await)).await;
-    let other_unit = somebody(here, "HANDLER", Some(&unit(&dispatcher, "fire").await), None).await;
-    let [elsewhere] = people(DISTRICTS[1], ["liaison"]).await;
+    strangers_find_no_call(&call, &company, &dispatcher, &registrar).await;
     let path = format!("/v1/directCalls/{}", text(&call["id"]));
     let answer = json!({ "text": "请在线申请，三日内办结" });
-    for stranger in [&other_company, &other_unit, &elsewhere] {
-        assert_eq!(stranger.get(&path).await.status, 404);
-        assert!(!ids(&stranger.get("/v1/directCalls?page_size=200").await.ok()["calls"]).contains(&text(&call["id"])));
-    }
-    assert_eq!(call_verb(&other_unit, &call, "answer", answer.clone()).await.status, 404);
-    assert_eq!(call_verb(&elsewhere, &call, "answer", answer.clone()).await.status, 404);
-    assert_eq!(call_verb(&other_company, &call, "close", json!({})).await.status, 404);
     assert_eq!(call_verb(&enterprise, &call, "answer", answer.clone()).await.status, 403);
     let stale = call_verb(&liaison, &call, "answer", json!({ "text": "答复", "etag": "7" })).await;
     assert_eq!((stale.status, stale.reason()), (409, "ETAG_MISMATCH"));
@@ -187,93 +177,51 @@ async fn a_direct_call_is_answered_by_the_unit_called_and_closed_by_the_company(
     assert_eq!(verbs(&enterprise.get(&path).await.ok()), ["open", "answer", "close"]);
 }
 
+/// Another company, another unit, another district: it is not there.
+async fn strangers_find_no_call(call: &Value, company: &str, dispatcher: &Person, registrar: &Person) {
+    let here = DISTRICTS[0];
+    let other_company = somebody(here, "REQUESTER", None, Some(&another_company(registrar, company).await)).await;
+    let other_unit = somebody(here, "HANDLER", Some(&unit(dispatcher, "fire").await), None).await;
+    let [elsewhere] = people(DISTRICTS[1], ["liaison"]).await;
+    for stranger in [&other_company, &other_unit, &elsewhere] {
+        assert_eq!(stranger.get(&format!("/v1/directCalls/{}", text(&call["id"]))).await.status, 404);
+        assert!(!ids(&stranger.get("/v1/directCalls?page_size=200").await.ok()["calls"]).contains(&text(&call["id"])));
+    }
+    let answer = json!({ "text": "答复" });
+    assert_eq!(call_verb(&other_unit, call, "answer", answer.clone()).await.status, 404);
+    assert_eq!(call_verb(&elsewhere, call, "answer", answer).await.status, 404);
+    assert_eq!(call_verb(&other_unit, call, "convert", json!({ "kind": "HELP" })).await.status, 404);
+    assert_eq!(call_verb(&other_company, call, "close", json!({})).await.status, 404);
+}
+
+async fn open(enterprise: &Person) -> Answer {
+    enterprise.post("/v1/directCalls", json!({ "text": "园区食堂何时开放，员工就餐不便" })).await
+}
+
 /// In the other district, whose companies have no line until the test sets one.
 #[tokio::test]
 async fn a_call_that_nobody_answers_is_told_of_once_and_becomes_a_request() {
     let there = DISTRICTS[1];
-    let [enterprise, dispatcher, sysadmin, registrar, supervisor, lead, liaison] =
-        people(there, ["enterprise", "dispatcher", "sysadmin", "registrar", "supervisor", "lead", "liaison"]).await;
-    let open = async || enterprise.post("/v1/directCalls", json!({ "text": "园区食堂何时开放，员工就餐不便" })).await;
-    let refused = open().await;
+    let [enterprise, dispatcher, sysadmin, liaison] = people(there, ["enterprise", "dispatcher", "sysadmin", "liaison"]).await;
+    let refused = open(&enterprise).await;
     assert_eq!((refused.status, refused.reason()), (400, "NO_DIRECT_LINE"));
-    // The line of the zone that the company sits in.
-    let unique = uuid::Uuid::now_v7().simple().to_string()[20..].to_owned();
-    let zone = registrar.post("/v1/zones", json!({ "code": format!("Z-{unique}"), "name": "直通片区" })).await.ok();
-    let building = json!({ "code": format!("B-{unique}"), "zone_id": zone["id"], "name": "直通楼", "gross_m2": 10, "leasable_m2": 5 });
-    let building = registrar.post("/v1/buildings", building).await.ok();
     let market = unit(&dispatcher, "market").await;
     let contact = somebody(there, "HANDLER", Some(&market), None).await;
-    let company = text(&enterprise.me["enterprise_id"]);
-    let known = registrar.get(&format!("/v1/enterprises/{company}")).await.ok();
-    let zone_of_company = match known["building_id"].as_str().filter(|id| !id.is_empty()) {
-        Some(id) => registrar.get(&format!("/v1/buildings/{id}")).await.ok()["zone_id"].clone(),
-        None => {
-            let since = json!({ "building_id": building["id"], "kind": "BOTH", "since": "2026-01-01" });
-            registrar.post(&format!("/v1/enterprises/{company}/presences"), since).await.ok();
-            zone["id"].clone()
-        }
-    };
-    let line = set_line(&dispatcher, json!({ "zone_id": zone_of_company, "contact_id": contact.me["id"] })).await.ok();
-    assert_eq!(line["zone_id"], zone_of_company);
-    let mut first = open().await;
-    for _ in 0..50 {
-        if first.status == 200 {
-            break;
-        }
-        // The card of the company is kept near until the log says that it has moved in.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        first = open().await;
-    }
-    let first = first.ok();
+    let zone = zone_of(&enterprise).await;
+    let line = set_line(&dispatcher, json!({ "zone_id": zone, "contact_id": contact.me["id"] })).await.ok();
+    assert_eq!(line["zone_id"], zone);
+    let first = open(&enterprise).await.ok();
     assert_eq!(first["contact_id"], contact.me["id"]);
-
-    // A calendar that is published meanwhile moves the clock that runs.
-    let day = |days: i64| {
-        let date = drumtower_runtime::calendar::today(now() + SignedDuration::from_hours(24 * days));
-        json!({ "date": date.to_string(), "day": "off" })
-    };
-    let layer = json!({ "name": "区", "days": (0..6).map(day).collect::<Vec<_>>() }).to_string();
-    sysadmin.post("/v1/settings", json!({ "kind": "CALENDAR", "content": layer })).await.ok();
-    let path = format!("/v1/directCalls/{}", text(&first["id"]));
-    let mut moved = first.clone();
-    for _ in 0..300 {
-        moved = enterprise.get(&path).await.ok();
-        if moved["clock"]["due_at"] != first["clock"]["due_at"] {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(time(&moved["clock"]["due_at"]) > now() + SignedDuration::from_hours(24 * 5), "{moved}");
-
-    // Two watches, one overdue call: it is said once, to the contact, the head of the unit and the supervisor.
-    let mut beside = world().serve_beside("ticketing");
-    run_out("direct_call", "clock", &first["id"]).await;
-    let late = overdue(&enterprise, &path).await;
-    assert_eq!(verbs(&late), ["open", "reckon", "breach"]);
-    assert_eq!((late["state"].as_str(), late["events"][2]["actor_id"].as_str()), (Some("OPEN"), Some("")));
-    for person in [&contact, &lead, &supervisor] {
-        told(person, "direct_call.breached", &first).await;
-    }
-    beside.kill().and_then(|()| beside.wait()).expect("ended");
+    a_new_calendar_moves_its_clock(&enterprise, &sysadmin, &first).await;
+    let late = it_is_found_overdue_once(&enterprise, &contact, &first).await;
 
     // The contact has left: the unit is called, and anybody there answers.
     sysadmin.post(&format!("/v1/users/{}:disable", text(&contact.me["id"])), json!({ "reason": "离职" })).await.ok();
-    let second = open().await.ok();
+    let second = open(&enterprise).await.ok();
     assert_eq!((second["contact_id"].as_str(), second["unit_id"].as_str()), (Some(""), Some(&*market)));
     told(&liaison, "direct_call.opened", &second).await;
     call_verb(&liaison, &second, "answer", json!({ "text": "下周一开放" })).await.ok();
-
-    let made = json!({ "kind": "HELP", "title": "食堂开放", "etag": late["etag"] });
-    assert_eq!(call_verb(&liaison, &first, "convert", json!({ "kind": "HELP", "etag": "1" })).await.reason(), "ETAG_MISMATCH");
-    let converted = call_verb(&enterprise, &first, "convert", made.clone()).await.ok();
-    assert_eq!((converted["state"].as_str(), converted["overdue"].as_bool()), (Some("CONVERTED"), Some(true)));
-    let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&converted["ticket_id"]))).await.ok();
-    assert_eq!((ticket["state"].as_str(), &ticket["number"]), (Some("SUBMITTED"), &converted["ticket_number"]));
-    assert_eq!((&ticket["requester_id"], &ticket["description"]), (&enterprise.me["id"], &first["text"]));
-    let back = liaison.get(&format!("/v1/directCalls?ticket_id={}", text(&ticket["id"]))).await.ok();
-    assert_eq!(ids(&back["calls"]), [text(&first["id"])], "the call is found from its request");
-    told(&dispatcher, "ticket.submitted", &ticket).await;
-    assert_eq!(call_verb(&enterprise, &first, "convert", json!({ "kind": "HELP" })).await.reason(), "ILLEGAL_TRANSITION");
+    it_becomes_a_request(&enterprise, &liaison, &dispatcher, &late).await;
 
     // Newest first, page by page.
     let page = enterprise.get("/v1/directCalls?page_size=1").await.ok();
@@ -282,10 +230,76 @@ async fn a_call_that_nobody_answers_is_told_of_once_and_becomes_a_request() {
     assert_eq!((ids(&next["calls"]), next["next_page_token"].as_str()), (vec![text(&first["id"])], Some("")));
 
     // The line ends: a request is the way.
-    set_line(&dispatcher, json!({ "zone_id": zone_of_company })).await.ok();
-    assert_eq!(open().await.reason(), "NO_DIRECT_LINE");
+    set_line(&dispatcher, json!({ "zone_id": zone })).await.ok();
+    assert_eq!(open(&enterprise).await.reason(), "NO_DIRECT_LINE");
     assert_eq!(enterprise.get("/v1/directLines:find").await.reason(), "NO_DIRECT_LINE");
-    assert_eq!(set_line(&dispatcher, json!({ "zone_id": zone_of_company })).await.status, 404, "it has ended");
+    assert_eq!(set_line(&dispatcher, json!({ "zone_id": zone })).await.status, 404, "it has ended");
+}
+
+/// The zone that a company moves into; its card, which is kept near, follows.
+async fn zone_of(enterprise: &Person) -> Value {
+    let [registrar] = people(DISTRICTS[1], ["registrar"]).await;
+    let company = text(&enterprise.me["enterprise_id"]);
+    let of =
+        async || registrar.get(&format!("/v1/enterprises/{company}")).await.ok()["building_id"].as_str().unwrap_or_default().to_owned();
+    if of().await.is_empty() {
+        let unique = uuid::Uuid::now_v7().simple().to_string()[20..].to_owned();
+        let zone = registrar.post("/v1/zones", json!({ "code": format!("Z-{unique}"), "name": "直通片区" })).await.ok();
+        let building = json!({ "code": format!("B-{unique}"), "zone_id": zone["id"], "name": "直通楼", "gross_m2": 10, "leasable_m2": 5 });
+        let building = registrar.post("/v1/buildings", building).await.ok();
+        let since = json!({ "building_id": building["id"], "kind": "BOTH", "since": "2026-01-01" });
+        registrar.post(&format!("/v1/enterprises/{company}/presences"), since).await.ok();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    registrar.get(&format!("/v1/buildings/{}", of().await)).await.ok()["zone_id"].clone()
+}
+
+async fn a_new_calendar_moves_its_clock(enterprise: &Person, sysadmin: &Person, call: &Value) {
+    let off = |days: i64| {
+        let date = drumtower_runtime::calendar::today(now() + SignedDuration::from_hours(24 * days));
+        json!({ "date": date.to_string(), "day": "off" })
+    };
+    let layer = json!({ "name": "区", "days": (0..6).map(off).collect::<Vec<_>>() }).to_string();
+    sysadmin.post("/v1/settings", json!({ "kind": "CALENDAR", "content": layer })).await.ok();
+    for _ in 0..300 {
+        let moved = enterprise.get(&format!("/v1/directCalls/{}", text(&call["id"]))).await.ok();
+        if moved["clock"]["due_at"] != call["clock"]["due_at"] {
+            assert!(time(&moved["clock"]["due_at"]) > now() + SignedDuration::from_hours(24 * 5), "{moved}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("its clock stays where it was");
+}
+
+/// Two watches, one overdue call: it is said once, to the contact, the head of the unit and the supervisor.
+async fn it_is_found_overdue_once(enterprise: &Person, contact: &Person, call: &Value) -> Value {
+    let [lead, supervisor] = people(DISTRICTS[1], ["lead", "supervisor"]).await;
+    let mut beside = world().serve_beside("ticketing");
+    run_out("direct_call", "clock", &call["id"]).await;
+    let late = overdue(enterprise, &format!("/v1/directCalls/{}", text(&call["id"]))).await;
+    assert_eq!(verbs(&late), ["open", "reckon", "breach"]);
+    assert_eq!((late["state"].as_str(), late["events"][2]["actor_id"].as_str()), (Some("OPEN"), Some("")));
+    for person in [contact, &lead, &supervisor] {
+        told(person, "direct_call.breached", call).await;
+    }
+    beside.kill().and_then(|()| beside.wait()).expect("ended");
+    late
+}
+
+async fn it_becomes_a_request(enterprise: &Person, liaison: &Person, dispatcher: &Person, call: &Value) {
+    let made = json!({ "kind": "HELP", "title": "食堂开放", "etag": call["etag"] });
+    assert_eq!(call_verb(liaison, call, "convert", json!({ "kind": "HELP", "etag": "1" })).await.reason(), "ETAG_MISMATCH");
+    let converted = call_verb(enterprise, call, "convert", made).await.ok();
+    assert_eq!((converted["state"].as_str(), converted["overdue"].as_bool()), (Some("CONVERTED"), Some(true)));
+    let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&converted["ticket_id"]))).await.ok();
+    assert_eq!((ticket["state"].as_str(), &ticket["number"]), (Some("SUBMITTED"), &converted["ticket_number"]));
+    assert_eq!((&ticket["requester_id"], &ticket["description"]), (&enterprise.me["id"], &call["text"]));
+    assert_eq!(ticket["source"], "DIRECT_LINE");
+    let back = liaison.get(&format!("/v1/directCalls?ticket_id={}", text(&ticket["id"]))).await.ok();
+    assert_eq!(ids(&back["calls"]), [text(&call["id"])], "the call is found from its request");
+    told(dispatcher, "ticket.submitted", &ticket).await;
+    assert_eq!(call_verb(enterprise, call, "convert", json!({ "kind": "HELP" })).await.reason(), "ILLEGAL_TRANSITION");
 }
 
 async fn day_verb(person: &Person, day: &Value, verb: &str, body: Value) -> Answer {
@@ -305,84 +319,18 @@ fn plan(days: i64, desks: &[&str]) -> Value {
 #[tokio::test]
 async fn a_service_day_runs_from_plan_to_close() {
     let here = DISTRICTS[0];
-    let [enterprise, dispatcher, liaison, handler, registrar, clerk] =
-        people(here, ["enterprise", "dispatcher", "liaison", "handler", "registrar", "clerk"]).await;
-    let (market, fire) = (unit(&dispatcher, "market").await, unit(&dispatcher, "fire").await);
+    let [enterprise, dispatcher, liaison, registrar] = people(here, ["enterprise", "dispatcher", "liaison", "registrar"]).await;
     let company = text(&enterprise.me["enterprise_id"]);
     let other = another_company(&registrar, &company).await;
     let uninvited = somebody(here, "REQUESTER", None, Some(&other)).await;
-    let [elsewhere] = people(DISTRICTS[1], ["dispatcher"]).await;
-
-    assert_eq!(liaison.post("/v1/serviceDays", plan(0, &[&market])).await.status, 403);
-    assert_eq!(dispatcher.post("/v1/serviceDays", plan(-1, &[&market])).await.reason(), "PAST");
-    assert_eq!(dispatcher.post("/v1/serviceDays", plan(0, &[&company])).await.status, 404, "a company keeps no desk");
-    let day = dispatcher.post("/v1/serviceDays", plan(0, &[&market, &fire])).await.ok();
+    let day = planned(&enterprise, &dispatcher, &liaison).await;
     let path = format!("/v1/serviceDays/{}", text(&day["id"]));
-    assert_eq!((day["state"].as_str(), day["desks"][1]["number"].as_i64()), (Some("PLANNED"), Some(2)));
-    assert_eq!(day_verb(&dispatcher, &day, "publish", json!({})).await.reason(), "NOBODY_INVITED");
-    let invited = day_verb(&dispatcher, &day, "invite", json!({ "enterprise_ids": [company], "etag": day["etag"] })).await.ok();
-    assert_eq!(day_verb(&dispatcher, &day, "publish", json!({ "etag": day["etag"] })).await.reason(), "ETAG_MISMATCH");
-    assert_eq!(enterprise.get(&path).await.status, 404, "a plan is nobody's but the planners'");
-    assert_eq!(day_verb(&enterprise, &day, "reply", json!({ "coming": true, "people": 2 })).await.status, 404);
-    assert_eq!(elsewhere.get(&path).await.status, 404);
-    assert_eq!(day_verb(&elsewhere, &day, "publish", json!({})).await.status, 404);
+    it_is_published_to_those_invited(&enterprise, &dispatcher, &liaison, &uninvited, &day).await;
+    let help = demands_are_taken(&enterprise, &dispatcher, &liaison, &day).await;
+    who_comes_uninvited_is_served_and_hears_of_it(&enterprise, &uninvited, &other, &day).await;
 
-    day_verb(&dispatcher, &day, "publish", json!({ "etag": invited["etag"] })).await.ok();
-    assert_eq!(day_verb(&dispatcher, &day, "publish", json!({})).await.reason(), "ILLEGAL_TRANSITION");
-    told(&enterprise, "service_day.invited", &day).await;
-    told(&liaison, "service_day.published", &day).await;
-    assert!(ids(&enterprise.get("/v1/serviceDays").await.ok()["days"]).contains(&text(&day["id"])));
-    assert_eq!(uninvited.get(&path).await.status, 404);
-    assert_eq!(day_verb(&uninvited, &day, "reply", json!({ "coming": true, "people": 2 })).await.status, 404);
-    assert_eq!(day_verb(&enterprise, &day, "reply", json!({ "coming": true })).await.reason(), "PEOPLE");
-    day_verb(&enterprise, &day, "reply", json!({ "coming": true, "people": 2 })).await.ok();
-    let reply = day_verb(&enterprise, &day, "reply", json!({ "coming": true, "people": 3 })).await.ok();
-    assert_eq!((reply["reply"].as_str(), reply["people"].as_i64()), (Some("COMING"), Some(3)), "a mind may be changed");
-    let seen = dispatcher.get(&path).await.ok();
-    assert_eq!((&seen["invited"], &seen["coming"], &seen["people"]), (&json!(1), &json!(1), &json!(3)));
-    assert_eq!(enterprise.get(&path).await.ok()["invited"], 0, "companies learn nothing of each other");
-
-    let demand = |desk: i32, kind: &str, answer: &str| json!({ "desk": desk, "enterprise_id": company, "title": "员工公寓", "description": "申请员工公寓名额", "kind": kind, "answer": answer });
-    assert_eq!(day_verb(&enterprise, &day, "take", demand(1, "HELP", "")).await.status, 403);
-    assert_eq!(day_verb(&liaison, &day, "take", demand(2, "HELP", "")).await.reason(), "NOT_OWN_DESK");
-    assert_eq!(day_verb(&clerk, &day, "take", demand(3, "HELP", "")).await.reason(), "NO_SUCH_DESK");
-    assert_eq!(day_verb(&liaison, &day, "take", demand(1, "HELP", "已当场办结")).await.reason(), "NOT_A_QUESTION");
-    let help = day_verb(&handler, &day, "take", demand(1, "HELP", "")).await.ok();
-    assert_eq!((help["state"].as_str(), help["settled"].as_bool()), (Some("ACCEPTED"), Some(false)));
-    let question = day_verb(&clerk, &day, "take", demand(2, "CONSULT", "请带执照副本到二楼")).await.ok();
-    assert_eq!((question["state"].as_str(), question["settled"].as_bool()), (Some("ARCHIVED"), Some(true)));
-    told(&dispatcher, "service_day.demand_taken", &day).await;
-    let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&help["ticket_id"]))).await.ok();
-    assert_eq!((&ticket["requester_id"], &ticket["place"]), (&enterprise.me["id"], &json!("一楼大厅")), "in the name of who replied");
-    told(&enterprise, "ticket.accepted", &ticket).await;
-
-    let table = |person: &Person| {
-        let (person, path) = (person.clone(), format!("{path}/demands"));
-        async move { person.get(&path).await }
-    };
-    let rows = table(&liaison).await.ok();
-    let row = |place: usize, field: &str| rows["demands"][place][field].clone();
-    assert_eq!((row(0, "number"), row(0, "state"), row(0, "overdue")), (help["number"].clone(), json!("ACCEPTED"), json!(false)));
-    assert_eq!(
-        (row(1, "number"), row(1, "state"), rows["demands"][2].clone()),
-        (question["number"].clone(), json!("ARCHIVED"), Value::Null)
-    );
-    assert_eq!(table(&enterprise).await.ok()["demands"].as_array().map(Vec::len), Some(2));
-    assert_eq!(table(&uninvited).await.status, 404);
-    // Nobody announced this company: its people hear that something was taken in its name.
-    let walked_in =
-        json!({ "desk": 1, "enterprise_id": other, "title": "年报", "description": "年报怎么补", "kind": "CONSULT", "answer": "网上补报" });
-    let walked_in = day_verb(&clerk, &day, "take", walked_in).await.ok();
-    assert_eq!(
-        (walked_in["enterprise_id"].as_str(), table(&dispatcher).await.ok()["demands"].as_array().map(Vec::len)),
-        (Some(&*other), Some(3))
-    );
-    told(&uninvited, "service_day.demand_taken", &day).await;
-    assert_eq!(table(&enterprise).await.ok()["demands"].as_array().map(Vec::len), Some(2), "another's is not shown");
-    assert_eq!(heard(&enterprise, "service_day.demand_taken", &day["id"]).await, 0);
     let later = day_verb(&dispatcher, &day, "invite", json!({ "enterprise_ids": [other] })).await;
     assert_eq!(later.reason(), "ILLEGAL_TRANSITION", "it is held: whoever comes now needs no invitation");
-
     assert_eq!(dispatcher.get(&path).await.ok()["state"], "HELD");
     assert_eq!(day_verb(&dispatcher, &day, "cancel", json!({ "reason": "台风" })).await.reason(), "ILLEGAL_TRANSITION");
     let open = day_verb(&dispatcher, &day, "close", json!({})).await;
@@ -390,9 +338,95 @@ async fn a_service_day_runs_from_plan_to_close() {
     enterprise.post(&format!("/v1/tickets/{}:withdraw", text(&help["ticket_id"])), json!({})).await.ok();
     assert_eq!(day_verb(&dispatcher, &day, "close", json!({ "etag": day["etag"] })).await.reason(), "ETAG_MISMATCH");
     assert_eq!(day_verb(&dispatcher, &day, "close", json!({})).await.ok()["state"], "CLOSED");
-    assert_eq!(day_verb(&liaison, &day, "take", demand(1, "HELP", "")).await.reason(), "ILLEGAL_TRANSITION");
+    assert_eq!(day_verb(&liaison, &day, "take", demand(&company, 1, "HELP", "")).await.reason(), "ILLEGAL_TRANSITION");
     let history = verbs(&dispatcher.get(&path).await.ok());
     assert_eq!(history, ["create", "invite", "publish", "reply", "reply", "take", "take", "take", "close"]);
+}
+
+/// A day with two desks, to which one company is invited; nobody but its planners knows of it.
+async fn planned(enterprise: &Person, dispatcher: &Person, liaison: &Person) -> Value {
+    let (market, fire) = (unit(dispatcher, "market").await, unit(dispatcher, "fire").await);
+    let company = text(&enterprise.me["enterprise_id"]);
+    let [elsewhere] = people(DISTRICTS[1], ["dispatcher"]).await;
+    assert_eq!(liaison.post("/v1/serviceDays", plan(0, &[&market])).await.status, 403);
+    assert_eq!(dispatcher.post("/v1/serviceDays", plan(-1, &[&market])).await.reason(), "PAST");
+    assert_eq!(dispatcher.post("/v1/serviceDays", plan(0, &[&company])).await.status, 404, "a company keeps no desk");
+    let day = dispatcher.post("/v1/serviceDays", plan(0, &[&market, &fire])).await.ok();
+    let path = format!("/v1/serviceDays/{}", text(&day["id"]));
+    assert_eq!((day["state"].as_str(), day["desks"][1]["number"].as_i64()), (Some("PLANNED"), Some(2)));
+    assert_eq!(day_verb(dispatcher, &day, "publish", json!({})).await.reason(), "NOBODY_INVITED");
+    let invited = day_verb(dispatcher, &day, "invite", json!({ "enterprise_ids": [company], "etag": day["etag"] })).await.ok();
+    assert_eq!(day_verb(dispatcher, &day, "publish", json!({ "etag": day["etag"] })).await.reason(), "ETAG_MISMATCH");
+    assert_eq!(enterprise.get(&path).await.status, 404, "a plan is nobody's but the planners'");
+    assert_eq!(day_verb(enterprise, &day, "reply", json!({ "coming": true, "people": 2 })).await.status, 404);
+    assert_eq!(elsewhere.get(&path).await.status, 404);
+    assert_eq!(day_verb(&elsewhere, &day, "publish", json!({})).await.status, 404);
+    invited
+}
+
+async fn it_is_published_to_those_invited(enterprise: &Person, dispatcher: &Person, liaison: &Person, uninvited: &Person, day: &Value) {
+    let path = format!("/v1/serviceDays/{}", text(&day["id"]));
+    day_verb(dispatcher, day, "publish", json!({ "etag": day["etag"] })).await.ok();
+    assert_eq!(day_verb(dispatcher, day, "publish", json!({})).await.reason(), "ILLEGAL_TRANSITION");
+    told(enterprise, "service_day.invited", day).await;
+    told(liaison, "service_day.published", day).await;
+    assert!(ids(&enterprise.get("/v1/serviceDays").await.ok()["days"]).contains(&text(&day["id"])));
+    assert_eq!(uninvited.get(&path).await.status, 404);
+    assert!(!ids(&uninvited.get("/v1/serviceDays").await.ok()["days"]).contains(&text(&day["id"])));
+    assert_eq!(day_verb(uninvited, day, "reply", json!({ "coming": true, "people": 2 })).await.status, 404);
+    assert_eq!(day_verb(enterprise, day, "reply", json!({ "coming": true })).await.reason(), "PEOPLE");
+    day_verb(enterprise, day, "reply", json!({ "coming": true, "people": 2 })).await.ok();
+    let reply = day_verb(enterprise, day, "reply", json!({ "coming": true, "people": 3 })).await.ok();
+    assert_eq!((reply["reply"].as_str(), reply["people"].as_i64()), (Some("COMING"), Some(3)), "a mind may be changed");
+    let seen = dispatcher.get(&path).await.ok();
+    assert_eq!((&seen["invited"], &seen["coming"], &seen["people"]), (&json!(1), &json!(1), &json!(3)));
+    assert_eq!(enterprise.get(&path).await.ok()["invited"], 0, "companies learn nothing of each other");
+}
+
+fn demand(company: &str, desk: i32, kind: &str, answer: &str) -> Value {
+    json!({ "desk": desk, "enterprise_id": company, "title": "员工公寓", "description": "申请员工公寓名额", "kind": kind, "answer": answer })
+}
+
+async fn table(person: &Person, day: &Value) -> Answer {
+    person.get(&format!("/v1/serviceDays/{}/demands", text(&day["id"]))).await
+}
+
+/// One that is to be dealt with, which is answered, and one that was settled on the spot.
+async fn demands_are_taken(enterprise: &Person, dispatcher: &Person, liaison: &Person, day: &Value) -> Value {
+    let [handler, clerk] = people(DISTRICTS[0], ["handler", "clerk"]).await;
+    let demand = |desk, kind: &str, answer: &str| demand(&text(&enterprise.me["enterprise_id"]), desk, kind, answer);
+    assert_eq!(day_verb(enterprise, day, "take", demand(1, "HELP", "")).await.status, 403);
+    assert_eq!(day_verb(liaison, day, "take", demand(2, "HELP", "")).await.reason(), "NOT_OWN_DESK");
+    assert_eq!(day_verb(&clerk, day, "take", demand(3, "HELP", "")).await.reason(), "NO_SUCH_DESK");
+    assert_eq!(day_verb(liaison, day, "take", demand(1, "HELP", "已当场办结")).await.reason(), "NOT_A_QUESTION");
+    let help = day_verb(&handler, day, "take", demand(1, "HELP", "")).await.ok();
+    assert_eq!((help["state"].as_str(), help["settled"].as_bool()), (Some("ACCEPTED"), Some(false)));
+    let question = day_verb(&clerk, day, "take", demand(2, "CONSULT", "请带执照副本到二楼")).await.ok();
+    assert_eq!((question["state"].as_str(), question["settled"].as_bool()), (Some("ARCHIVED"), Some(true)));
+    told(dispatcher, "service_day.demand_taken", day).await;
+    let ticket = enterprise.get(&format!("/v1/tickets/{}", text(&help["ticket_id"]))).await.ok();
+    assert_eq!((&ticket["requester_id"], &ticket["place"]), (&enterprise.me["id"], &json!("一楼大厅")), "in the name of who replied");
+    assert_eq!(ticket["source"], "SERVICE_DAY");
+    told(enterprise, "ticket.accepted", &ticket).await;
+    let rows = table(liaison, day).await.ok();
+    let row = |place: usize, field: &str| rows["demands"][place][field].clone();
+    assert_eq!((row(0, "number"), row(0, "state"), row(0, "overdue")), (help["number"].clone(), json!("ACCEPTED"), json!(false)));
+    assert_eq!((row(1, "number"), row(1, "state")), (question["number"].clone(), json!("ARCHIVED")));
+    assert_eq!(rows["demands"].as_array().map(Vec::len), Some(2));
+    help
+}
+
+async fn who_comes_uninvited_is_served_and_hears_of_it(enterprise: &Person, uninvited: &Person, other: &str, day: &Value) {
+    let [clerk] = people(DISTRICTS[0], ["clerk"]).await;
+    assert_eq!(table(uninvited, day).await.status, 404);
+    let taken = day_verb(&clerk, day, "take", demand(other, 1, "CONSULT", "网上补报")).await.ok();
+    assert_eq!(
+        (taken["enterprise_id"].as_str(), table(&clerk, day).await.ok()["demands"].as_array().map(Vec::len)),
+        (Some(other), Some(3))
+    );
+    told(uninvited, "service_day.demand_taken", day).await;
+    assert_eq!(table(enterprise, day).await.ok()["demands"].as_array().map(Vec::len), Some(2), "another's is not shown");
+    assert_eq!(heard(enterprise, "service_day.demand_taken", &day["id"]).await, 0);
 }
 
 #[tokio::test]
@@ -435,49 +469,12 @@ async fn discussion_verb(person: &Person, discussion: &Value, verb: &str, body: 
 #[tokio::test]
 async fn a_discussion_is_followed_until_its_tasks_are_confirmed() {
     let here = DISTRICTS[0];
-    let [enterprise, dispatcher, liaison, lead, leader, supervisor, registrar] =
-        people(here, ["enterprise", "dispatcher", "liaison", "lead", "leader", "supervisor", "registrar"]).await;
-    let (market, fire, hrss) = (unit(&dispatcher, "market").await, unit(&dispatcher, "fire").await, unit(&dispatcher, "hrss").await);
-    let of_fire = somebody(here, "LIAISON", Some(&fire), None).await;
-    let of_hrss = somebody(here, "LIAISON", Some(&hrss), None).await;
-    let company = text(&enterprise.me["enterprise_id"]);
-    let stranger = somebody(here, "REQUESTER", None, Some(&another_company(&registrar, &company).await)).await;
-    let [elsewhere] = people(DISTRICTS[1], ["leader"]).await;
-    let (meets_at, due_at) = (now() + SignedDuration::from_hours(1), now() + SignedDuration::from_hours(48));
-    let calling = |convener: &str, unit: &str| {
-        json!({ "enterprise_id": company, "topic": "扩产用地与消防审批", "convener_unit_id": convener, "unit_ids": [unit],
-                "meets_at": meets_at.to_string(), "place": "三楼会议室" })
-    };
-    assert_eq!(liaison.post("/v1/discussions", calling(&market, &fire)).await.status, 403);
-    assert_eq!(lead.post("/v1/discussions", calling(&fire, &market)).await.reason(), "NOT_OWN_UNIT");
-    assert_eq!(lead.post("/v1/discussions", calling(&market, &market)).await.reason(), "UNITS");
-    assert_eq!(leader.post("/v1/discussions", calling(&company, &fire)).await.status, 404, "a company convenes nothing");
-    let called = leader.post("/v1/discussions", calling(&market, &fire)).await.ok();
+    let [enterprise, dispatcher, liaison, lead, leader] = people(here, ["enterprise", "dispatcher", "liaison", "lead", "leader"]).await;
+    let of_fire = somebody(here, "LIAISON", Some(&unit(&dispatcher, "fire").await), None).await;
+    let called = called(&enterprise, &leader, &of_fire).await;
     let path = format!("/v1/discussions/{}", text(&called["id"]));
-    assert_eq!(called["state"], "CALLED");
-    told(&of_fire, "discussion.opened", &called).await;
-    told(&enterprise, "discussion.opened", &called).await;
-    for other in [&stranger, &of_hrss, &elsewhere] {
-        assert_eq!(other.get(&path).await.status, 404);
-        assert!(!ids(&other.get("/v1/discussions?page_size=200").await.ok()["discussions"]).contains(&text(&called["id"])));
-    }
-    for own in [&enterprise, &liaison, &of_fire, &supervisor] {
-        assert!(ids(&own.get("/v1/discussions?page_size=200").await.ok()["discussions"]).contains(&text(&called["id"])));
-    }
-
-    assert_eq!(discussion_verb(&of_hrss, &called, "attend", json!({})).await.status, 404);
-    assert_eq!(discussion_verb(&liaison, &called, "attend", json!({})).await.reason(), "NOT_CALLED", "the convener is there anyway");
-    let attended = discussion_verb(&of_fire, &called, "attend", json!({ "etag": called["etag"] })).await.ok();
-    assert_eq!(attended["seats"][0]["arrived_by_id"], of_fire.me["id"]);
-    assert_eq!(discussion_verb(&of_fire, &called, "attend", json!({})).await.reason(), "ARRIVED_ALREADY");
-    let task = |unit: &str| json!({ "unit_id": unit, "text": "出具消防设计审查意见", "due_at": due_at.to_string() });
-    let conclude = |tasks: Vec<Value>, etag: &Value| json!({ "minutes": "原则同意，分头落实", "decisions": tasks, "etag": etag });
-    assert_eq!(discussion_verb(&of_fire, &called, "conclude", conclude(vec![], &Value::Null)).await.reason(), "NOT_CONVENER");
-    assert_eq!(discussion_verb(&lead, &called, "conclude", conclude(vec![task(&hrss)], &Value::Null)).await.reason(), "NOT_CALLED");
-    assert_eq!(discussion_verb(&lead, &called, "conclude", conclude(vec![], &called["etag"])).await.reason(), "ETAG_MISMATCH");
-    let followed = discussion_verb(&lead, &called, "conclude", conclude(vec![task(&fire)], &attended["etag"])).await.ok();
-    assert_eq!((followed["state"].as_str(), &followed["tasks"][0]["state"]), (Some("FOLLOW_UP"), &json!("TO_DO")));
-    told(&of_fire, "discussion.concluded", &called).await;
+    it_is_there_for_those_it_concerns(&called, &[&enterprise, &liaison, &of_fire, &leader]).await;
+    it_is_attended_and_concluded(&called, &of_fire, &lead, &liaison).await;
 
     let done = json!({ "number": 1, "text": "已出具意见" });
     assert_eq!(discussion_verb(&liaison, &called, "finishTask", done.clone()).await.reason(), "NO_SUCH_TASK");
@@ -489,15 +486,7 @@ async fn a_discussion_is_followed_until_its_tasks_are_confirmed() {
     let back = discussion_verb(&lead, &called, "confirmTask", json!({ "number": 1, "text": "缺图纸编号" })).await.ok();
     assert_eq!((&back["tasks"][0]["state"], &back["tasks"][0]["sent_back"]), (&json!("TO_DO"), &json!(1)));
     told(&of_fire, "discussion.task_sent_back", &called).await;
-
-    // Its clock went on when it was sent back, and runs out: once, for two watches.
-    let mut beside = world().serve_beside("ticketing");
-    run_out("discussion", "tasks,0,clock", &called["id"]).await;
-    let late = overdue(&leader, &path).await;
-    assert_eq!((&late["tasks"][0]["overdue"], verbs(&late).iter().filter(|verb| *verb == "breach").count()), (&json!(true), 1));
-    told(&supervisor, "discussion.breached", &called).await;
-    told(&of_fire, "discussion.breached", &called).await;
-    beside.kill().and_then(|()| beside.wait()).expect("ended");
+    its_task_is_found_overdue_once(&called, &leader, &of_fire).await;
 
     discussion_verb(&of_fire, &called, "finishTask", done).await.ok();
     let open = discussion_verb(&leader, &called, "close", json!({})).await;
@@ -512,4 +501,71 @@ async fn a_discussion_is_followed_until_its_tasks_are_confirmed() {
     assert_eq!(history, wanted);
     let one = leader.get("/v1/discussions?state=CLOSED").await.ok();
     assert!(ids(&one["discussions"]).contains(&text(&called["id"])), "{one}");
+}
+
+/// A discussion that the market bureau convenes over a company's matter, with the fire brigade.
+async fn called(enterprise: &Person, leader: &Person, of_fire: &Person) -> Value {
+    let [liaison, lead] = people(DISTRICTS[0], ["liaison", "lead"]).await;
+    let (market, fire, company) = (unit(leader, "market").await, unit(leader, "fire").await, text(&enterprise.me["enterprise_id"]));
+    let meets_at = (now() + SignedDuration::from_hours(1)).to_string();
+    let calling = |convener: &str, unit: &str| {
+        json!({ "enterprise_id": company, "topic": "扩产用地与消防审批", "convener_unit_id": convener, "unit_ids": [unit],
+                "meets_at": meets_at, "place": "三楼会议室" })
+    };
+    assert_eq!(liaison.post("/v1/discussions", calling(&market, &fire)).await.status, 403);
+    assert_eq!(lead.post("/v1/discussions", calling(&fire, &market)).await.reason(), "NOT_OWN_UNIT");
+    assert_eq!(lead.post("/v1/discussions", calling(&market, &market)).await.reason(), "UNITS");
+    assert_eq!(leader.post("/v1/discussions", calling(&company, &fire)).await.status, 404, "a company convenes nothing");
+    let called = leader.post("/v1/discussions", calling(&market, &fire)).await.ok();
+    assert_eq!(called["state"], "CALLED");
+    told(of_fire, "discussion.opened", &called).await;
+    told(enterprise, "discussion.opened", &called).await;
+    called
+}
+
+async fn it_is_there_for_those_it_concerns(called: &Value, own: &[&Person]) {
+    let here = DISTRICTS[0];
+    let [dispatcher, registrar] = people(here, ["dispatcher", "registrar"]).await;
+    let another = another_company(&registrar, called["enterprise_id"].as_str().unwrap_or_default()).await;
+    let stranger = somebody(here, "REQUESTER", None, Some(&another)).await;
+    let of_hrss = somebody(here, "LIAISON", Some(&unit(&dispatcher, "hrss").await), None).await;
+    let [elsewhere] = people(DISTRICTS[1], ["leader"]).await;
+    let list = async |person: &Person| ids(&person.get("/v1/discussions?page_size=200").await.ok()["discussions"]);
+    for other in [&stranger, &of_hrss, &elsewhere] {
+        assert_eq!(other.get(&format!("/v1/discussions/{}", text(&called["id"]))).await.status, 404);
+        assert!(!list(other).await.contains(&text(&called["id"])));
+    }
+    for own in own {
+        assert!(list(own).await.contains(&text(&called["id"])));
+    }
+    assert_eq!(discussion_verb(&of_hrss, called, "attend", json!({})).await.status, 404);
+}
+
+async fn it_is_attended_and_concluded(called: &Value, of_fire: &Person, lead: &Person, liaison: &Person) {
+    let (fire, hrss) = (unit(lead, "fire").await, unit(lead, "hrss").await);
+    assert_eq!(discussion_verb(liaison, called, "attend", json!({})).await.reason(), "NOT_CALLED", "the convener is there anyway");
+    let attended = discussion_verb(of_fire, called, "attend", json!({ "etag": called["etag"] })).await.ok();
+    assert_eq!(attended["seats"][0]["arrived_by_id"], of_fire.me["id"]);
+    assert_eq!(discussion_verb(of_fire, called, "attend", json!({})).await.reason(), "ARRIVED_ALREADY");
+    let due_at = (now() + SignedDuration::from_hours(48)).to_string();
+    let task = |unit: &str| json!({ "unit_id": unit, "text": "出具消防设计审查意见", "due_at": due_at });
+    let conclude = |tasks: Vec<Value>, etag: &Value| json!({ "minutes": "原则同意，分头落实", "decisions": tasks, "etag": etag });
+    assert_eq!(discussion_verb(of_fire, called, "conclude", conclude(vec![], &Value::Null)).await.reason(), "NOT_CONVENER");
+    assert_eq!(discussion_verb(lead, called, "conclude", conclude(vec![task(&hrss)], &Value::Null)).await.reason(), "NOT_CALLED");
+    assert_eq!(discussion_verb(lead, called, "conclude", conclude(vec![], &called["etag"])).await.reason(), "ETAG_MISMATCH");
+    let followed = discussion_verb(lead, called, "conclude", conclude(vec![task(&fire)], &attended["etag"])).await.ok();
+    assert_eq!((followed["state"].as_str(), &followed["tasks"][0]["state"]), (Some("FOLLOW_UP"), &json!("TO_DO")));
+    told(of_fire, "discussion.concluded", called).await;
+}
+
+/// Its clock went on when it was sent back, and runs out: once, for two watches.
+async fn its_task_is_found_overdue_once(called: &Value, leader: &Person, of_fire: &Person) {
+    let [supervisor] = people(DISTRICTS[0], ["supervisor"]).await;
+    let mut beside = world().serve_beside("ticketing");
+    run_out("discussion", "tasks,0,clock", &called["id"]).await;
+    let late = overdue(leader, &format!("/v1/discussions/{}", text(&called["id"]))).await;
+    assert_eq!((&late["tasks"][0]["overdue"], verbs(&late).iter().filter(|verb| *verb == "breach").count()), (&json!(true), 1));
+    told(&supervisor, "discussion.breached", called).await;
+    told(of_fire, "discussion.breached", called).await;
+    beside.kill().and_then(|()| beside.wait()).expect("ended");
 }

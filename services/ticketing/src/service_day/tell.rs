@@ -64,12 +64,13 @@ fn to_companies(kind: &'static str, day: &Kept<ServiceDay>, companies: &[Uuid], 
     companies.chunks(MANY).map(some).collect()
 }
 
-/// What was brought: the dispatchers go on with what is to be dealt with; the company hears of it when nobody of it asked in person.
+/// What was brought: the dispatchers go on with what is to be dealt with, unless a rule has dispatched it; the company hears of it when
+/// nobody of it asked in person.
 pub fn taken(day: &Kept<ServiceDay>, matter: &Matter, ticket: &Ticket, by_desk: bool) -> NewEvent {
     let (kind, number) = ("service_day.demand_taken", &matter.number);
     let settled = ticket.state == State::Archived;
     let facts = serde_json::json!({ "ticket": matter.id, "number": number, "settled": settled });
-    let dispatchers = (!settled).then(|| {
+    let dispatchers = (ticket.state == State::Accepted).then(|| {
         let (zh, en) = (format!("服务日诉求 {number} 已受理，请派单"), format!("{number} was taken at a service day; dispatch it"));
         to_role("DISPATCHER", None, kind, zh, en)
     });
