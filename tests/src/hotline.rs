@@ -13,15 +13,9 @@ pub struct Headers {
     pub signature: String,
 }
 
-/// The key of a secret.
-pub fn key(secret: &str) -> Vec<u8> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(secret.trim_start_matches("whsec_")).expect("base 64")
-}
-
 /// Signs a body as it will be sent now.
 pub fn sign(secret: &str, id: &str, at: i64, body: &str) -> Headers {
-    let signature = web::signature(&key(secret), id, &at.to_string(), body.as_bytes());
+    let signature = web::signature(&web::secret_bytes(secret), id, &at.to_string(), body.as_bytes());
     Headers { id: id.to_owned(), at, signature }
 }
 

@@ -158,7 +158,7 @@ async fn the_hotlines_requests_come_in_once_and_their_course_goes_back() {
     dispatcher.post(&path("refuse"), json!({ "reason": "COURT", "text": "已进入诉讼" })).await;
     let got = heard.wait_for(2).await;
     for (id, at, signature, body) in &got {
-        assert!(drumtower_runtime::web::signed(&hotline::key(&secret), id, at, body.as_bytes(), signature));
+        assert!(drumtower_runtime::web::signed(&drumtower_runtime::web::secret_bytes(&secret), id, at, body.as_bytes(), signature));
     }
     let told: Vec<Value> = got.iter().map(|(.., body)| serde_json::from_str(body).expect("JSON")).collect();
     assert_eq!(told[0]["data"]["state_text"], "已受理");

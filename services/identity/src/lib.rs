@@ -3,19 +3,23 @@
 mod assignment;
 mod audit;
 mod notice;
+mod reach;
+mod sender;
 mod session;
 mod tenant;
 mod unit;
 mod user;
+mod wechat;
 
 use std::sync::Arc;
 
 use drumtower_proto::identity::{
     assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer,
-    notice_service_server::NoticeServiceServer, session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer,
-    unit_service_server::UnitServiceServer, user_service_server::UserServiceServer,
+    notice_service_server::NoticeServiceServer, reach_service_server::ReachServiceServer, sender_service_server::SenderServiceServer,
+    session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer, unit_service_server::UnitServiceServer,
+    user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, housekeeping::keep_house, log::consume, migrate, server};
+use drumtower_runtime::{Config, Failure, Parts, delivery::carry_all, housekeeping::keep_house, log::consume, migrate, server, web::Web};
 use tonic::service::Routes;
 
 pub use session::chores::CHORES;
@@ -28,6 +32,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0002_identity", include_str!("../migrations/0002_identity.sql")),
         ("0003_past_sessions", include_str!("../migrations/0003_past_sessions.sql")),
         ("0004_people_of_companies", include_str!("../migrations/0004_people_of_companies.sql")),
+        ("0005_reach", include_str!("../migrations/0005_reach.sql")),
     ],
 };
 
@@ -41,10 +46,22 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             let consumer = notice::consume::Notices { source, name };
             tokio::spawn(consume(consumer, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
         }
+        let post = sender::carry::Post {
+            db: parts.db.clone(),
+            sealers: parts.sealers.clone(),
+            clock: parts.clock.clone(),
+            web: web(parts)?,
+            tokens: Default::default(),
+        };
+        tokio::spawn(carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(post)));
         tokio::spawn(keep_house(parts.db.clone(), parts.clock.clone(), &CHORES));
         routes(parts)
     })
     .await
+}
+
+fn web(parts: &Parts) -> Result<Web, Failure> {
+    Ok(Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?)
 }
 
 /// The service's RPCs. The keys that verify people's tokens are known to this process without asking.
@@ -52,7 +69,13 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
     let signer = Arc::new(server::signer(&parts.config, "identity-tokens.key")?);
     parts.people.replace([signer.public()]);
     let (db, sealers, peers) = (parts.db.clone(), parts.sealers.clone(), parts.peers.clone());
+    let wechat = wechat::api::Wechat { db: db.clone(), sealers: sealers.clone(), peers: peers.clone(), signer: Arc::clone(&signer) };
+    let senders = sender::api::Senders { db: db.clone(), sealers: sealers.clone(), web: web(parts)? };
+    let reaches = reach::api::Reaches { db: db.clone(), sealers: sealers.clone() };
     Ok(Routes::new(SessionServiceServer::new(session::api::Sessions { db: db.clone(), sealers: sealers.clone(), signer }))
+        .add_service(WechatServiceServer::new(wechat))
+        .add_service(SenderServiceServer::new(senders))
+        .add_service(ReachServiceServer::new(reaches))
         .add_service(UserServiceServer::new(user::api::Users { db: db.clone(), sealers, peers: peers.clone() }))
         .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone(), peers: peers.clone() }))
         .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))

@@ -71,6 +71,20 @@ impl Web {
         }
     }
 
+    /// Whether the operator named a host with its port.
+    pub fn inside(&self, host: &str, port: u16) -> Result<(), Trouble> {
+        let named = self.allowed.iter().any(|allowed| *allowed == format!("{host}:{port}"));
+        if named { Ok(()) } else { Err(Trouble::Never(format!("{host}:{port} is not named by the operator"))) }
+    }
+
+    /// An address of a host that may be called, for what is no HTTP.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, Trouble> {
+        let named = self.inside(host, port).is_ok();
+        let found = tokio::net::lookup_host((host, port)).await.map_err(|error| Trouble::Later(error.to_string()))?;
+        let mut outside = found.filter(|address| named || outside(address.ip()));
+        outside.next().ok_or_else(|| Trouble::Never(format!("{host} is nowhere outside")))
+    }
+
     /// Fetches; the body of a good answer.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, Trouble> {
         let url = self.check(url)?;
@@ -145,6 +159,12 @@ fn outside(address: IpAddr) -> bool {
             !inside && (first & 0xff00) != 0xff00
         }
     }
+}
+
+/// The key of a secret as the standard writes it: `whsec_` and base 64.
+pub fn secret_bytes(secret: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).unwrap_or_default()
 }
 
 /// Signs a message as <https://www.standardwebhooks.com> has it: `v1,` and the HMAC of id, time and body in base 64.

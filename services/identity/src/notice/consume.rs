@@ -1,14 +1,20 @@
 //! Reads another service's log and writes the notices its events ask for.
 
 use drumtower_proto::{
+    identity::Means,
     log::{Event, Notify},
     options::Role,
 };
-use drumtower_runtime::{Fault, TenantTx, clock::from_proto, log::Consumer};
+use drumtower_runtime::{
+    Fault, TenantTx,
+    clock::from_proto,
+    delivery::{self, Parcel},
+    log::Consumer,
+};
 use uuid::Uuid;
 
 use super::store;
-use crate::{assignment, user};
+use crate::{assignment, reach, sender::carry, user};
 
 /// Notices from one service's log.
 #[derive(Debug)]
@@ -33,9 +39,25 @@ impl Consumer for Notices {
         for notify in &event.notify {
             let users = addressed(tx, notify).await?;
             store::insert(tx, &users, notify, &event.subject, at).await?;
+            onward(tx, &users, notify).await?;
         }
         Ok(())
     }
+}
+
+/// Queues what goes out of the house to those of them who want it so, each as and when they wish.
+async fn onward(tx: &mut TenantTx, users: &[Uuid], notify: &Notify) -> Result<(), Fault> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now();
+    for (user, means, wishes) in reach::store::wanted(tx, users).await? {
+        let Some(due_at) = wishes.when(i32::from(means), &notify.kind, notify.urgent, now) else { continue };
+        let means = Means::try_from(i32::from(means)).unwrap_or_default();
+        let parcel = Parcel { id: Uuid::now_v7(), route: carry::to(means, user), body: notify.text_zh.clone(), at: now };
+        delivery::queue(tx, &parcel, due_at).await?;
+    }
+    Ok(())
 }
 
 /// The people a notify speaks to: one person, or the holders of a role, be it in the district, in a unit or in a company.

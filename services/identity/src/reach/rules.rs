@@ -124,7 +124,8 @@ pub fn address(means: Means, text: &str) -> Result<String, Refusal> {
             if mobile { Ok(plain.to_owned()) } else { wrong("请填写手机号码", "is a mobile number") }
         }
         Means::Email => {
-            let plain = text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"<>,;:\"()".contains(&byte));
+            let plain = text.is_ascii()
+                && !text.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"<>,;:\"()".contains(&byte));
             let parts = text.split_once('@').filter(|(who, host)| !who.is_empty() && host.contains('.') && !host.contains('@'));
             let named = parts.filter(|(_, host)| !host.starts_with('.') && !host.ends_with('.'));
             if plain && named.is_some() { Ok(text.to_lowercase()) } else { wrong("请填写邮箱地址", "is an e-mail address") }
@@ -197,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_is_declined_or_muted_stays_in_the_inbox() {
-        let wishes = Wishes { declined: vec![2], muted: vec!["clock.".to_owned(), "ticket.urged".to_owned()], quiet: (0, 0), ..Wishes::default() };
+        let wishes =
+            Wishes { declined: vec![2], muted: vec!["clock.".to_owned(), "ticket.urged".to_owned()], quiet: (0, 0), ..Wishes::default() };
         let now = at("2026-11-24T02:00:00Z");
         assert_eq!(wishes.when(2, "ticket.accepted", true, now), None, "a declined means is not used");
         assert_eq!(wishes.when(1, "clock.warned", false, now), None);

@@ -162,6 +162,17 @@ pub async fn address(tx: &mut TenantTx, user: Uuid, means: Means) -> sqlx::Resul
     .await
 }
 
+/// The sealed address that a person's code is to prove.
+#[tracing::instrument(name = "db.reach.code", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn code(tx: &mut TenantTx, user: Uuid, means: Means) -> sqlx::Result<Option<Vec<u8>>> {
+    sqlx::query_scalar("select address from reach_code where tenant_id = $1 and user_id = $2 and means = $3")
+        .bind(tx.tenant())
+        .bind(user)
+        .bind(number(means))
+        .fetch_optional(tx.conn())
+        .await
+}
+
 /// The person of an address.
 #[tracing::instrument(name = "db.reach.person", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn person(tx: &mut TenantTx, means: Means, index: &[u8]) -> sqlx::Result<Option<Uuid>> {

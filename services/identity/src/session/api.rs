@@ -167,7 +167,7 @@ impl Sessions {
 }
 
 /// Roles held now; those for a unit reach the units below it too.
-async fn held(tx: &mut TenantTx, person: Uuid, now: Timestamp) -> Result<Vec<Held>, Fault> {
+pub async fn held(tx: &mut TenantTx, person: Uuid, now: Timestamp) -> Result<Vec<Held>, Fault> {
     let rows: Vec<_> = assignment::store::of_user(tx, person).await?.into_iter().filter(|row| row.holds(now)).collect();
     let edges = if rows.iter().any(|row| row.node_id.is_some()) { unit::store::edges(tx).await? } else { Vec::new() };
     let mut held: Vec<Held> = Vec::new();

@@ -44,7 +44,7 @@ impl Signed {
     }
 
     fn check(&self, secret: &str, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
-        if !web::signed(secret_bytes(secret).as_slice(), &self.id, &self.at, body, &self.signature) {
+        if !web::signed(&web::secret_bytes(secret), &self.id, &self.at, body, &self.signature) {
             return Err(unsigned("BAD_SIGNATURE", "签名不正确", "the signature is wrong"));
         }
         let at = self.at.parse::<i64>().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
@@ -55,12 +55,6 @@ impl Signed {
 
 fn unsigned(reason: &'static str, zh: &str, en: &str) -> Refusal {
     Refusal::new(Refused::Unauthenticated, reason, zh, en)
-}
-
-/// The key of a secret as the standard writes it: `whsec_` and base 64.
-pub fn secret_bytes(secret: &str) -> Vec<u8> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).unwrap_or_default()
 }
 
 /// A message of a channel, with what other services said of it.

@@ -9,7 +9,7 @@ use drumtower_runtime::{
 };
 use uuid::Uuid;
 
-use super::{api::place, receive::secret_bytes, rules::Settings, store};
+use super::{api::place, rules::Settings, store};
 
 /// The route of a channel's parcels.
 pub fn route(channel: Uuid) -> String {
@@ -57,6 +57,6 @@ impl Courier {
         let sealer = self.sealers.of(&self.db, call).await?;
         let secret = sealer.open(place(&id.to_string()), &channel.secret)?;
         let Settings::Hotline(hotline) = Settings::read(Kind::Hotline, &channel.settings)? else { return Ok(None) };
-        Ok((channel.open && !hotline.url.is_empty()).then(|| (hotline.url, secret_bytes(&secret))))
+        Ok((channel.open && !hotline.url.is_empty()).then(|| (hotline.url, web::secret_bytes(&secret))))
     }
 }
