@@ -35,3 +35,29 @@ pub async fn run(script: &str, arguments: &[&str]) -> String {
     assert!(done.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&done.stderr));
     String::from_utf8_lossy(&done.stdout).trim().to_owned()
 }
+
+/// A server that others wrote, with what it prints. It ends with the test.
+#[derive(Debug)]
+pub struct Server {
+    _child: tokio::process::Child,
+    lines: tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStdout>>,
+}
+
+impl Server {
+    /// Starts one.
+    pub async fn start(script: &str, arguments: &[&str]) -> Self {
+        use tokio::io::AsyncBufReadExt as _;
+        let mut command = Command::new(tokio::task::spawn_blocking(python).await.expect("a Python"));
+        command.arg(root().join("tests/clients").join(script)).args(arguments).stdout(std::process::Stdio::piped());
+        let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("started");
+        let out = child.stdout.take().expect("its output");
+        Self { _child: child, lines: tokio::io::BufReader::new(out).lines() }
+    }
+
+    /// The next line that it prints, as JSON.
+    pub async fn next(&mut self) -> serde_json::Value {
+        let line = tokio::time::timeout(std::time::Duration::from_secs(60), self.lines.next_line()).await;
+        let line = line.expect("within a minute").expect("read").expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
+}

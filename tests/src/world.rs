@@ -104,8 +104,8 @@ impl World {
                 ..Store::default()
             },
             telemetry: Telemetry { otlp: wanted.otlp.clone(), ..Config::default().telemetry },
-            // Somebody else's server, which a test may play.
-            outgoing: Outgoing { inside: vec![format!("127.0.0.1:{}", free_port())] },
+            // Somebody else's servers, which a test may play.
+            outgoing: Outgoing { inside: [(); 3].map(|()| format!("127.0.0.1:{}", free_port())).into() },
         };
         std::fs::write(dir.join("drumtower.toml"), toml::to_string(&config).expect("TOML")).expect("written");
         let world = Self { config, postgres, redis: Mutex::new(redis), dir, children: Mutex::default() };

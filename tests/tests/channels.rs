@@ -1,18 +1,16 @@
 //! Channels through the gateway: the hotline both ways, cameras, Open311 by clients that others wrote, who takes a call, and dispatch by
 //! rule alone.
 
-use std::{
-    sync::{Arc, Mutex, OnceLock},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::OnceLock, time::Duration};
 
+use drumtower_runtime::web;
 use drumtower_tests::{
     clients,
+    heard::Heard,
     hotline::{self, now, post, send, sign},
     world::{DISTRICTS, Person, Wanted, World},
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
@@ -50,71 +48,11 @@ fn new_request(id: &str) -> Value {
     json!({ "type": "request.created", "data": data })
 }
 
-/// Id, time, signature and body of a message.
-type Message = (String, String, String, String);
-
-/// Somebody else's server: hears messages, and refuses them while it is down.
-#[derive(Clone, Default)]
-struct Heard {
-    messages: Arc<Mutex<Vec<Message>>>,
-    down: Arc<Mutex<bool>>,
-}
-
-impl Heard {
-    async fn serve(self, address: String) {
-        let listener = tokio::net::TcpListener::bind(address).await.expect("its port");
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let heard = self.clone();
-            tokio::spawn(async move {
-                let mut bytes = Vec::new();
-                let mut chunk = [0; 4096];
-                let body = loop {
-                    let read = stream.read(&mut chunk).await.unwrap_or(0);
-                    bytes.extend_from_slice(&chunk[..read]);
-                    let so_far = String::from_utf8_lossy(&bytes).into_owned();
-                    let whole = so_far.split_once("\r\n\r\n").filter(|(head, body)| {
-                        let length =
-                            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
-                        length.and_then(|length| length.trim().parse().ok()).is_some_and(|length: usize| body.len() >= length)
-                    });
-                    if read == 0 || whole.is_some() {
-                        break so_far;
-                    }
-                };
-                let down = *heard.down.lock().expect("a flag");
-                if !down {
-                    let (head, body) = body.split_once("\r\n\r\n").unwrap_or_default();
-                    let header = |name: &str| {
-                        let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
-                        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-                    };
-                    let message = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"), body.to_owned());
-                    heard.messages.lock().expect("messages").push(message);
-                }
-                let answer = if down { "HTTP/1.1 503 Service Unavailable" } else { "HTTP/1.1 200 OK" };
-                drop(stream.write_all(format!("{answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes()).await);
-            });
-        }
-    }
-
-    async fn wait_for(&self, count: usize) -> Vec<Message> {
-        for _ in 0..600 {
-            let heard = self.messages.lock().expect("messages").clone();
-            if heard.len() >= count {
-                return heard;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("heard {:?}", self.messages.lock().expect("messages"));
-    }
-}
-
 #[tokio::test]
 async fn the_hotlines_requests_come_in_once_and_their_course_goes_back() {
     let inside = world().config.outgoing.inside[0].clone();
-    let heard = Heard::default();
-    *heard.down.lock().expect("a flag") = true;
-    tokio::spawn(heard.clone().serve(inside.clone()));
+    let heard = Heard::listen(&inside).await;
+    heard.set_down(true);
     let (channel, secret) = open("HOTLINE", json!({ "url": format!("http://{inside}/updates") })).await;
     let [sysadmin, dispatcher] = [person("sysadmin").await, person("dispatcher").await];
     let first = send(&sysadmin, &channel, &secret, "m-1", &new_request("H-1")).await.ok();
@@ -154,18 +92,20 @@ async fn the_hotlines_requests_come_in_once_and_their_course_goes_back() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(waiting.len(), 2, "{waiting:?}");
-    *heard.down.lock().expect("a flag") = false;
+    heard.set_down(false);
     dispatcher.post(&path("refuse"), json!({ "reason": "COURT", "text": "已进入诉讼" })).await;
-    let got = heard.wait_for(2).await;
-    for (id, at, signature, body) in &got {
-        assert!(drumtower_runtime::web::signed(&drumtower_runtime::web::secret_bytes(&secret), id, at, body.as_bytes(), signature));
+    let got = heard.wait_for("/updates", 2).await;
+    for one in &got {
+        let (id, at, signature) = (one.header("webhook-id"), one.header("webhook-timestamp"), one.header("webhook-signature"));
+        assert!(web::signed(&web::secret_bytes(&secret), &id, &at, one.body.as_bytes(), &signature));
     }
-    let told: Vec<Value> = got.iter().map(|(.., body)| serde_json::from_str(body).expect("JSON")).collect();
+    let told: Vec<Value> = got.iter().map(|one| serde_json::from_str(&one.body).expect("JSON")).collect();
     assert_eq!(told[0]["data"]["state_text"], "已受理");
     assert!(told.iter().all(|one| one["data"]["request_id"] == "H-1" && !one.to_string().contains("8765")), "{told:?}");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let ids: std::collections::BTreeSet<String> = heard.messages.lock().expect("messages").iter().map(|(id, ..)| id.clone()).collect();
-    assert_eq!(ids.len(), heard.messages.lock().expect("messages").len(), "one came twice");
+    let all = heard.so_far("/updates");
+    let ids: BTreeSet<String> = all.iter().map(|one| one.header("webhook-id")).collect();
+    assert_eq!(ids.len(), all.len(), "one came twice");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use drumtower_tests::world::{Wanted, World};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Two districts, each with 2,500 old things and one young one of each kind: more than a batch.
-const THINGS: [&str; 10] = [
+const THINGS: [&str; 13] = [
     "insert into identity.user_account (tenant_id, id, login, name, phone, password, active, version, created_at)
      select t, gen_random_uuid(), 'somebody', '', '', '', true, 1, now() from generate_series(1, 2) t",
     "insert into identity.session (tenant_id, id, user_id, auth_time, expires_at, address)
@@ -23,6 +23,16 @@ const THINGS: [&str; 10] = [
      from generate_series(1, 2) t, generate_series(0, 2500) n",
     "insert into identity.request_key (tenant_id, principal, key, hash, answer, at)
      select t, gen_random_uuid()::text, 'a', '', '', now() - case when n = 0 then interval '47 hours' else interval '49 hours' end
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
+    "insert into identity.reach_code (tenant_id, user_id, means, hash, address, failures, expires_at)
+     select tenant_id, id, n, sha256(n::text::bytea), '', 0, now() - case when n = 0 then interval '23 hours' else interval '25 hours' end
+     from identity.user_account, generate_series(0, 2500) n",
+    "insert into identity.wechat_message (tenant_id, key, reply, at)
+     select t, n::text, '', now() - case when n = 0 then interval '6 days' else interval '8 days' end
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
+    "insert into identity.delivery (tenant_id, id, route, body, state, attempts, due_at, error, created_at, ended_at)
+     select t, gen_random_uuid(), '', '', case when n = 0 then 1 else 3 end, 1, case when n = 0 then now() end, '', now() - interval '1 year',
+       case when n > 0 then now() - interval '91 days' end
      from generate_series(1, 2) t, generate_series(0, 2500) n",
     "insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, place,
        contact_name, contact_phone, requester_id, result, result_text, score, return_count, redo_count, arbitrated, danger, imported,
@@ -68,7 +78,7 @@ async fn what_is_old_goes_and_what_is_not_stays() {
     }
     let left: i64 = sqlx::query_scalar("select count(*) from ticketing.rating_invitation").fetch_one(&mut admin).await.expect("counted");
     assert_eq!(left, 2, "rating_invitation");
-    for table in ["session", "refresh_token", "login_attempt", "request_key", "user_account"] {
+    for table in ["session", "refresh_token", "login_attempt", "request_key", "user_account", "reach_code", "wechat_message", "delivery"] {
         assert_eq!(count(&mut admin, table).await, 2, "{table}");
     }
 }
