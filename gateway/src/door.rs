@@ -59,6 +59,8 @@ pub struct Door {
     pub budgets: HashMap<&'static str, Budget>,
     /// Room for each district's requests.
     pub room: Cache<i32, Arc<Semaphore>>,
+    /// Room for raw answers until they are sent, KiB: who reads slowly does not fill the memory.
+    pub raw_room: Arc<Semaphore>,
     /// Asks for people's keys anew.
     pub refetch: Arc<tokio::sync::Notify>,
     /// Largest body, bytes.
@@ -115,6 +117,14 @@ impl From<Status> for Refused {
     fn from(status: Status) -> Self {
         Self(status, None, None)
     }
+}
+
+/// Raw answers on their way, KiB.
+const RAW_ROOM: usize = 256 * 1024;
+
+/// Room for raw answers.
+pub fn raw_room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(RAW_ROOM))
 }
 
 /// Room for districts' requests.
@@ -203,7 +213,10 @@ impl Door {
         trace::called(&span, answer.as_ref().map_or_else(Status::code, |_| Code::Ok));
         match answer? {
             Answer::One(bytes) => match raw::answer(&route.method.descriptor.output(), &bytes).map_err(Fault::broken)? {
-                Some(response) => Ok(response),
+                Some(response) => {
+                    let room = self.raw_room(bytes.len())?;
+                    Ok(response.map(|body| held(body, (place, room))))
+                }
                 None => Ok(json_response(transcode::answer(route, &bytes).map_err(Fault::broken)?)),
             },
             Answer::Many(body) => {
@@ -239,6 +252,14 @@ impl Door {
         let response = answer.map_err(|_| upstream::late())?;
         trace::called(&span, Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code()));
         Ok(response.map(|body| held(body, place)))
+    }
+
+    /// Room for a raw answer.
+    fn raw_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let wanted = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
+        Arc::clone(&self.raw_room).try_acquire_many_owned(wanted).map_err(|_| {
+            Refusal::new(Kind::Exhausted, "TOO_MANY_DOWNLOADS", "下载过多，请稍后重试", "too much is being sent at once; try again shortly")
+        })
     }
 
     fn service(&self, method: &Method) -> Result<(Channel, &Budget), Fault> {
@@ -328,10 +349,10 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Refused> {
     Err(Refused::with(&refusal, StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
-/// A body that keeps its district's place until it ends or is dropped.
-fn held(body: Body, place: OwnedSemaphorePermit) -> Body {
+/// A body that keeps its places until it ends or is dropped.
+fn held<T: Send + 'static>(body: Body, places: T) -> Body {
     Body::new(body.map_frame(move |frame| {
-        let _kept = &place;
+        let _kept = &places;
         frame
     }))
 }

@@ -65,6 +65,7 @@ fn open(config: &Config) -> Result<Door, Failure> {
         quota: Quota::new(Redis::connect(config.redis.as_deref())?, config.gateway.tenant_rate, config.gateway.user_rate),
         budgets: door::budgets(),
         room: door::room(),
+        raw_room: door::raw_room(),
         refetch: Arc::default(),
         max_body: config.gateway.max_body,
         trusted_proxies: trusted(&config.gateway.trusted_proxies)?,

@@ -124,7 +124,7 @@ fn says_grpc_web(request: &Incoming) -> bool {
     request.headers().get(http::header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc-web"))
 }
 
-/// Headers that every answer carries.
+/// Headers that every answer carries, unless it says something stricter itself.
 fn secured(mut response: Response<Body>) -> Response<Body> {
     const HEADERS: [(&str, &str); 5] = [
         ("content-security-policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
@@ -134,7 +134,7 @@ fn secured(mut response: Response<Body>) -> Response<Body> {
         ("cross-origin-resource-policy", "same-origin"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        response.headers_mut().entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use drumtower_proto::google::{api::HttpBody, rpc::HttpResponse};
 use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use prost::Message as _;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use tonic::body::Body;
@@ -44,9 +46,11 @@ pub fn answer(message: &MessageDescriptor, bytes: &[u8]) -> Result<Option<Respon
         }
         _ => return Ok(None),
     };
-    let mut response = Response::new(Body::new(http_body_util::Full::new(Bytes::from(body))));
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(pieces(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length);
     let kind = if kind.is_empty() { "application/octet-stream" } else { &kind };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).map_err(|error| error.to_string())?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -54,6 +58,18 @@ pub fn answer(message: &MessageDescriptor, bytes: &[u8]) -> Result<Option<Respon
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     Ok(Some(response))
+}
+
+/// How much of a raw answer is handed to the connection at a time.
+const PIECE: usize = 64 * 1024;
+
+/// A body in pieces: it is over when its last one was wanted, not when the first was.
+fn pieces(mut bytes: Bytes) -> Body {
+    let pieces = std::iter::from_fn(move || {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        (!piece.is_empty()).then_some(Ok::<_, std::convert::Infallible>(Frame::data(piece)))
+    });
+    Body::new(StreamBody::new(futures::stream::iter(pieces)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ create table reach_code (
   foreign key (tenant_id, user_id) references user_account (tenant_id, id)
 );
 comment on table reach_code is 'Codes that prove an address, hashed. swept: tenant_id, expires_at';
-create index reach_code_end on reach_code (tenant_id, expires_at);
+create index reach_code_end on reach_code (expires_at, tenant_id);
 
 create table preference (
   tenant_id int4 not null,
@@ -55,4 +55,4 @@ create table wechat_message (
   primary key (tenant_id, key)
 );
 comment on table wechat_message is 'What people wrote, each once, with what was answered, sealed. swept: tenant_id, at';
-create index wechat_message_at on wechat_message (tenant_id, at);
+create index wechat_message_at on wechat_message (at, tenant_id);

@@ -3,7 +3,7 @@
 //! it tells a second time by its id.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,8 +33,12 @@ const TURN: i64 = 20;
 const CLAIM: SignedDuration = SignedDuration::from_mins(5);
 /// A turn that lasts longer takes no further route: well within the claim.
 const TURN_PATIENCE: Duration = Duration::from_secs(120);
-/// Carrying one route's parcels may take so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Carrying one route's parcels may take so long: a carrier begins no further one when the call has less than [`ONE`] left.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// What carrying one parcel takes at most.
+pub const ONE: Duration = Duration::from_secs(12);
+/// A carrier that keeps to that is not cut off.
+const LEEWAY: Duration = Duration::from_secs(5);
 /// The first pause after a failure; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -96,48 +100,61 @@ pub async fn queue(tx: &mut TenantTx, parcel: &Parcel, due_at: Timestamp) -> sql
     Ok(())
 }
 
-/// Carries what is due, until the process ends. Two workers at once share the work. Districts take turns, a few at a time.
+/// Carries what is due, until the process ends. Two workers at once share the work. A district whose receiver hangs keeps its own place
+/// only: the others are looked at every second.
 pub async fn carry_all<C: Carrier>(db: Db, clock: Clock, carrier: Arc<C>) {
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut turns, mut busy) = (tokio::task::JoinSet::new(), BTreeSet::new());
     loop {
         beat.tick().await;
-        if let Err(error) = round(&db, &clock, &carrier).await {
-            tracing::warn!(?error, "what goes out waits");
+        while let Some(ended) = turns.try_join_next() {
+            match ended {
+                Ok((tenant, Ok(()))) => _ = busy.remove(&tenant),
+                Ok((tenant, Err(error))) => {
+                    busy.remove(&tenant);
+                    tracing::warn!(tenant, ?error, "what goes out of this district waits");
+                }
+                // Which district's it was is not known: all are looked at anew.
+                Err(error) => {
+                    tracing::error!(%error, "a carrier broke down");
+                    turns.detach_all();
+                    busy.clear();
+                }
+            }
+        }
+        let due = "select tenant_id, count(*) from delivery where due_at <= $1 group by tenant_id order by tenant_id";
+        let found = match db.sweep(due, clock.now()).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(?error, "what goes out waits");
+                continue;
+            }
+        };
+        for (tenant, _) in found {
+            if turns.len() < ABREAST && busy.insert(tenant) {
+                let (db, clock, carrier) = (db.clone(), clock.clone(), Arc::clone(&carrier));
+                turns.spawn(async move { (tenant, stint(&db, &clock, &*carrier, tenant).await) });
+            }
         }
     }
 }
 
-/// Districts carried at once: one whose provider is slow does not keep the others waiting.
-const ABREAST: usize = 8;
+/// Districts carried at once.
+const ABREAST: usize = 32;
 
-async fn round<C: Carrier>(db: &Db, clock: &Clock, carrier: &Arc<C>) -> Result<(), Fault> {
-    let due = "select tenant_id, count(*) from delivery where due_at <= $1 group by tenant_id order by tenant_id";
-    let mut queue: VecDeque<i32> = db.sweep(due, clock.now()).await?.into_iter().map(|(tenant, _)| tenant).collect();
-    let mut turns = tokio::task::JoinSet::new();
-    loop {
-        while turns.len() < ABREAST
-            && let Some(tenant) = queue.pop_front()
-        {
-            let (db, clock, carrier) = (db.clone(), clock.clone(), Arc::clone(carrier));
-            turns.spawn(async move { (tenant, turn(&db, &clock, &*carrier, tenant).await) });
-        }
-        match turns.join_next().await {
-            None => return Ok(()),
-            Some(Ok((tenant, Ok(true)))) => queue.push_back(tenant),
-            Some(Ok((_, Ok(false)))) => {}
-            Some(Ok((tenant, Err(error)))) => tracing::warn!(tenant, ?error, "what goes out of this district waits"),
-            Some(Err(error)) => tracing::error!(%error, "a carrier broke down"),
-        }
-    }
-}
-
-/// One turn of one district; whether more waits.
-async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<bool, Fault> {
+/// One district's turns, one after the other while there is more and it arrives.
+async fn stint<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<(), Fault> {
     let began = Instant::now();
+    while turn(db, clock, carrier, tenant, began).await? && began.elapsed() < TURN_PATIENCE {}
+    Ok(())
+}
+
+/// One turn of one district; whether more waits and some of it arrived.
+async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32, began: Instant) -> Result<bool, Fault> {
     let taken = take(db, clock, tenant).await?;
     let full = i64::try_from(taken.len()).unwrap_or(TURN) == TURN;
-    let mut rest = taken.as_slice();
+    let (mut rest, mut all) = (taken.as_slice(), 0);
     while let Some(first) = rest.first() {
         let of_route = rest.iter().take_while(|(parcel, _)| parcel.route == first.0.route).count();
         let (parcels, after) = rest.split_at(of_route);
@@ -148,11 +165,12 @@ async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> R
         }
         let call = Call::of_service(db.service(), tenant, clock.now(), PATIENCE);
         let only: Vec<Parcel> = parcels.iter().map(|(parcel, _)| parcel.clone()).collect();
-        let carried = tokio::time::timeout(PATIENCE, carrier.carry(&call, &first.0.route, &only)).await;
+        let carried = tokio::time::timeout(PATIENCE + LEEWAY, carrier.carry(&call, &first.0.route, &only)).await;
         let (arrived, trouble) = carried.unwrap_or_else(|_| (0, Some(Trouble::Later("took too long".to_owned()))));
+        all += arrived;
         note(db, clock, tenant, parcels, (arrived, trouble)).await?;
     }
-    Ok(full)
+    Ok(full && all > 0)
 }
 
 /// Takes some that are due, by route and in order: nobody else takes them for a while.

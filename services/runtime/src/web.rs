@@ -63,6 +63,10 @@ impl Web {
         if self.allowed.iter().any(|allowed| *allowed == format!("{host}:{port}")) {
             return Ok(url);
         }
+        // What is named by one port is not to be called at another.
+        if self.allowed.iter().any(|allowed| allowed.rsplit_once(':').is_some_and(|(name, _)| name == host)) {
+            return Err(Trouble::Never(format!("{host}:{port} is not named by the operator")));
+        }
         let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         match literal {
             _ if url.scheme() != "https" => Err(Trouble::Never("must be https".to_owned())),
@@ -206,6 +210,8 @@ mod tests {
         for inside in [
             "http://hotline.example/x",
             "https://127.0.0.1:7101/x",
+            "https://hotline.test/x",
+            "https://hotline.test:5432/x",
             "https://[::1]/x",
             "https://10.0.0.5/x",
             "https://169.254.169.254/latest",

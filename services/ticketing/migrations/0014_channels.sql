@@ -1,5 +1,5 @@
 -- Requests that came another way than by the requester's own hand, or of nobody's company.
-alter table ticket alter column enterprise_id drop not null;
+comment on column ticket.enterprise_id is 'The company; the nil id for what concerns none.';
 alter table ticket add column source int2 not null default 1;
 comment on column ticket.source is 'The way it came, as in Ticket.Source. The default is for programs of before it was kept.';
 alter table ticket add column caller bytea;
@@ -36,7 +36,7 @@ create table channel_message (
 );
 comment on table channel_message is 'What came in, each once; written in the transaction of its effect. swept: tenant_id, at';
 create index channel_message_newest on channel_message (tenant_id, channel_id, at desc, key desc);
-create index channel_message_old on channel_message (tenant_id, at);
+create index channel_message_old on channel_message (at, tenant_id);
 
 create table channel_ticket (
   tenant_id int4 not null,
@@ -66,5 +66,9 @@ create table sighting (
   primary key (tenant_id, channel_id, key),
   foreign key (tenant_id, channel_id) references channel (tenant_id, id)
 );
-comment on table sighting is 'What cameras saw, sure or not.';
+comment on table sighting is 'What cameras saw, sure or not. swept: tenant_id, seen_at';
+create index sighting_old on sighting (seen_at, tenant_id);
 create index sighting_lately on sighting (tenant_id, channel_id, type, seen_at desc) where ticket_id is not null;
+
+-- What happened before there was a channel concerns none.
+insert into cursor (tenant_id, consumer, seq) select tenant_id, 'courses of the hotline''s requests', seq from log_head;

@@ -60,7 +60,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
 };
 
 /// Invitations that ran out a month ago, messages of half a year ago, deliveries of a quarter ago.
-pub const CHORES: [Chore; 3] = [
+pub const CHORES: [Chore; 4] = [
     Chore {
         name: "invitations to rate",
         kept: SignedDuration::from_hours(30 * 24),
@@ -74,6 +74,13 @@ pub const CHORES: [Chore; 3] = [
         find: "select tenant_id, count(*) from channel_message where at < $1 group by tenant_id order by tenant_id",
         drop: "delete from channel_message where tenant_id = $1 and (channel_id, key) in
                  (select channel_id, key from channel_message where tenant_id = $1 and at < $2 limit $3)",
+    },
+    Chore {
+        name: "sightings",
+        kept: SignedDuration::from_hours(180 * 24),
+        find: "select tenant_id, count(*) from sighting where seen_at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from sighting where tenant_id = $1 and (channel_id, key) in
+                 (select channel_id, key from sighting where tenant_id = $1 and seen_at < $2 limit $3)",
     },
     delivery::OLD_DELIVERIES,
 ];
@@ -140,7 +147,8 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
-        .add_service(ChannelServiceServer::new(channels))
+        // A message may bring a picture.
+        .add_service(ChannelServiceServer::new(channels).max_decoding_message_size(16 * 1024 * 1024))
         .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets: Arc::clone(&tickets) }))
         .add_service(attachments)
         .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))

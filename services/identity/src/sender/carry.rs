@@ -3,7 +3,7 @@
 use drumtower_proto::identity::Means;
 use drumtower_runtime::{
     Call, Clock, Db, Fault,
-    delivery::{Carrier, Parcel, Trouble},
+    delivery::{Carrier, ONE, Parcel, Trouble},
     seal::Sealers,
     web::Web,
 };
@@ -62,6 +62,9 @@ impl Carrier for Post {
             };
         }
         for (arrived, parcel) in parcels.iter().enumerate() {
+            if call.remaining() < ONE {
+                return (arrived, None);
+            }
             let said = match self.code(call, route, parcel).await {
                 Ok(line) => self.say(call, route, &[line], std::slice::from_ref(parcel)).await,
                 Err(trouble) => Err(trouble),

@@ -143,7 +143,11 @@ impl Settings {
 }
 
 fn parsed<T: DeserializeOwned>(json: &str) -> Result<T, Refusal> {
-    serde_json::from_str(json).map_err(|error| Refusal::invalid("settings", "MALFORMED", format!("内容有误：{error}"), error.to_string()))
+    // Where it is wrong, not what it says: that may be a secret.
+    serde_json::from_str(json).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Refusal::invalid("settings", "MALFORMED", format!("内容有误：{place}"), place)
+    })
 }
 
 /// Lines shown when several are sent together.

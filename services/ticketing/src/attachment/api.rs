@@ -57,7 +57,7 @@ impl Attachments {
         let reach = call.reach("attachment.write");
         let mut tx = self.examiner.db.write(&call).await?;
         let whole = match ticket {
-            Some(ticket) => Some(ticket::store::by_id(&mut tx, ticket).await?.1),
+            Some(ticket) => Some(ticket::store::hold(&mut tx, ticket).await?.1),
             None => None,
         };
         if let Some(ticket) = &whole {

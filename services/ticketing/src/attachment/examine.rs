@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use drumtower_runtime::{
-    Call, Clock, Config, Db, Failure, Fault,
+    Call, Clock, Config, Db, Failure, Fault, Kind as Refused,
     log::{NewEvent, to_role},
     seal::Sealers,
 };
@@ -117,17 +117,22 @@ impl Examiner {
             return Ok(());
         }
         let size = usize::try_from(attachment.size).unwrap_or_default();
-        let bytes = self.blobs.assemble(of, &pieces, size).await?;
-        match self.look(&attachment, bytes).await? {
-            Found::Good(good) => self.keep(of, good).await,
-            Found::Bad(rejection) => self.reject(tenant, id, rejection).await,
-            Found::Later => {
-                let mut tx = self.db.write(&self.call(tenant)).await?;
-                let at = tx.now() + AGAIN;
-                store::wait(&mut tx, id, at).await?;
-                tx.done().await
-            }
+        let found = match self.blobs.assemble(of, &pieces, size).await {
+            Ok(bytes) => self.look(&attachment, bytes).await?,
+            Err(fault) => away(fault)?,
+        };
+        match found {
+            Found::Good(good) => match self.keep(of, good).await {
+                Err(fault) => away(fault).map(drop)?,
+                Ok(()) => return Ok(()),
+            },
+            Found::Bad(rejection) => return self.reject(tenant, id, rejection).await,
+            Found::Later => {}
         }
+        let mut tx = self.db.write(&self.call(tenant)).await?;
+        let at = tx.now() + AGAIN;
+        store::wait(&mut tx, id, at).await?;
+        tx.done().await
     }
 
     /// What bytes are. They are scanned as they came, and before anything else reads them but their first few.
@@ -183,8 +188,15 @@ impl Examiner {
             if attachment.ticket.is_some() {
                 tx.emit(added(&attachment));
             }
+            return tx.done().await;
         }
-        tx.done().await
+        drop(tx);
+        // Taken back meanwhile: when the row is gone nobody else finds what was just kept.
+        let there = store::by_id(&mut self.db.read(&self.call(of.tenant)).await?, of.id).await;
+        match there {
+            Err(Fault::Refused(_)) => self.blobs.drop_all(of).await,
+            other => other.map(drop),
+        }
     }
 
     async fn reject(&self, tenant: i32, id: Uuid, rejection: Rejection) -> Result<(), Fault> {
@@ -197,6 +209,14 @@ impl Examiner {
             tx.emit(refused(id, rejection).facts(facts));
         }
         tx.done().await
+    }
+}
+
+/// A store that is away says nothing of what is in it: it is looked at again, however often.
+fn away(fault: Fault) -> Result<Found, Fault> {
+    match fault {
+        Fault::Refused(refusal) if refusal.kind() == Refused::Unavailable => Ok(Found::Later),
+        other => Err(other),
     }
 }
 

@@ -17,8 +17,8 @@ use super::{
     store::{self, Told},
 };
 
-/// Verbs whose words are meant for who asked.
-const FOR_THE_REQUESTER: [&str; 4] = ["refuse", "answer", "reportDone", "rectifyRating"];
+/// Verbs whose words are meant for who asked. A report is told when it is signed off, and as it stands then.
+const FOR_THE_REQUESTER: [&str; 3] = ["refuse", "answer", "rectifyRating"];
 
 /// Tells the hotline.
 #[derive(Debug)]
@@ -53,7 +53,11 @@ fn message(hotline: &Hotline, told: &Told, version: i64) -> Option<serde_json::V
     }
     let state = State::try_from(i32::from(told.state)).unwrap_or_default();
     let state_text = hotline.states.get(state.as_str_name())?;
-    let text = if FOR_THE_REQUESTER.contains(&told.verb.as_str()) { told.text.as_str() } else { "" };
+    let text = match told.verb.as_str() {
+        "signOff" => told.result_text.as_str(),
+        verb if FOR_THE_REQUESTER.contains(&verb) => told.text.as_str(),
+        _ => "",
+    };
     Some(serde_json::json!({
         "type": "request.updated",
         "data": {

@@ -2,7 +2,8 @@
 //! for it is remembered.
 
 use drumtower_proto::ticketing::ticket::{Kind as Asked, Source, Urgency};
-use drumtower_runtime::{Call, Fault, TenantTx, call::needed_id};
+use drumtower_runtime::{Call, Fault, Refusal, TenantTx, call::needed_id};
+use tonic::Code;
 use uuid::Uuid;
 
 use super::store;
@@ -61,8 +62,14 @@ impl Tickets {
     pub async fn ready(&self, call: &Call, account: Uuid, brought: Brought) -> Result<Ready, Fault> {
         let enterprise = match brought.credit_code.trim() {
             "" => None,
-            code => Some(needed_id("enterprise_id", &self.cards.enterprise_by_code(call, code).await?.id)?),
+            code => {
+                let card = self.cards.enterprise_by_code(call, code).await.map_err(|fault| names("data.credit_code", fault))?;
+                Some(needed_id("enterprise_id", &card.id)?)
+            }
         };
+        if let Some(building) = brought.building {
+            self.cards.building(call, building).await.map_err(|fault| names("data.building_id", fault))?;
+        }
         let submission = Submission { kind: brought.kind, danger: brought.danger, requester: account, enterprise };
         let draft = Draft {
             title: brought.title,
@@ -107,6 +114,16 @@ impl Tickets {
         let accept = Command::Accept { kind: None, urgency };
         let accepted = change(tx, call, setting, &Who::timer(), found, accept, said).await?;
         auto::dispatched(tx, call, setting, &self.cards, accepted).await
+    }
+}
+
+/// A field names something that is not in this district's register: the message's fault, and no missing channel.
+pub fn names(field: &'static str, fault: Fault) -> Fault {
+    match fault {
+        Fault::Peer(status) if status.code() == Code::NotFound => {
+            Refusal::invalid(field, "NOT_REGISTERED", "本区未登记", "is not in this district's register").into()
+        }
+        other => other,
     }
 }
 

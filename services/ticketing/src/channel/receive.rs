@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::{
     api::{Channels, place},
-    intake::{Brought, Called, Ready, actor},
+    intake::{Brought, Called, Ready, actor, names},
     rules::{self, Envelope, Hotline, Said, Settings, Sight, Sighting, Verdict, Vision},
-    store::{self, Row, Seen},
+    store::{self, Around, Row, Seen},
 };
 use crate::{
     setting::Setting,
@@ -60,8 +60,18 @@ fn unsigned(reason: &'static str, zh: &str, en: &str) -> Refusal {
 /// A message of a channel, with what other services said of it.
 enum Message {
     Created(Box<Ready>, String),
-    Verb { request: String, command: Command, text: String },
-    Seen { sighting: Sighting, sight: Sight, at: Position, ready: Box<Ready> },
+    Verb {
+        request: String,
+        command: Command,
+        text: String,
+    },
+    /// Ready only when it looks like a matter of its own.
+    Seen {
+        sighting: Sighting,
+        sight: Sight,
+        at: Position,
+        ready: Option<Box<Ready>>,
+    },
 }
 
 impl Channels {
@@ -79,8 +89,7 @@ impl Channels {
         let sealer = self.tickets.sealers.of(&self.tickets.db, &call).await?;
         let signed = signed?;
         signed.check(&sealer.open(place(&channel.id.to_string()), &channel.secret)?, &body, call.now)?;
-        let envelope: Envelope = serde_json::from_slice(&body)
-            .map_err(|error| Refusal::invalid("content", "MALFORMED", format!("内容有误：{error}"), error.to_string()))?;
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(|error| rules::malformed("content", &error))?;
         let settings = Settings::read(channel.kind(), &channel.settings)?;
         if let Some(answer) = self.known(&call, &channel, &signed.id, &body).await? {
             return Ok(Response::new(answer));
@@ -97,7 +106,7 @@ impl Channels {
             Message::Seen { sighting, sight, at, ready } => {
                 let Settings::Vision(vision) = &settings else { return Err(Fault::broken("only cameras see")) };
                 let judged = Judged { key: &signed.id, sighting: &sighting, sight: &sight, at, vision };
-                self.seen(&mut tx, &call, (&setting, &channel), judged, *ready).await?
+                self.seen(&mut tx, &call, (&setting, &channel), judged, ready).await?
             }
         };
         store::became(&mut tx, channel.id, &signed.id, outcome, ticket).await?;
@@ -134,11 +143,23 @@ impl Channels {
                 let unknown = || Refusal::invalid("data.type", "TYPE", "该事件类型未配置", "this type is not set");
                 let sight = vision.types.get(&sighting.what).ok_or_else(unknown)?.clone();
                 let at = match sighting.building_id {
-                    Some(building) => self.tickets.cards.standing(call, building).await?,
+                    Some(building) => {
+                        self.tickets.cards.standing(call, building).await.map_err(|fault| names("data.building_id", fault))?
+                    }
                     None => sighting.position().ok_or_else(unknown)?,
                 };
-                let ready = self.tickets.ready(call, channel.account_id, from_camera(&sighting, &sight)).await?;
-                Ok(Message::Seen { sighting, sight, at, ready: Box::new(ready) })
+                let mut looking = self.tickets.db.read(call).await?;
+                let judged = judged(&mut looking, channel.id, (vision, &sight), &sighting, at).await?;
+                drop(looking);
+                // What is part of another matter, or not sure, needs no number and asks nobody.
+                let ready = match judged {
+                    Verdict::New => {
+                        let brought = from_camera(&sighting, &sight);
+                        Some(Box::new(self.tickets.ready(call, channel.account_id, brought).await?))
+                    }
+                    Verdict::Unsure | Verdict::Joins(_) => None,
+                };
+                Ok(Message::Seen { sighting, sight, at, ready })
             }
             Settings::Open311(_) => Err(Refusal::not_found("channel").into()),
         }
@@ -185,18 +206,20 @@ impl Channels {
         call: &Call,
         (setting, channel): (&Setting, &Row),
         seen: Judged<'_>,
-        ready: Ready,
+        ready: Option<Box<Ready>>,
     ) -> Result<(Outcome, Option<Uuid>, String), Fault> {
         let Judged { key, sighting, sight, at, vision } = seen;
         store::lock(tx, channel.id).await?;
-        let window = SignedDuration::from_mins(vision.window_minutes);
-        let lately = store::lately(tx, channel.id, &sighting.what, (sighting.seen_at, window)).await?;
-        let (outcome, ticket, number) = match rules::judge(vision, sight, sighting.confidence, at, &lately) {
+        // Judged again, now that no other camera of the channel is.
+        let (outcome, ticket, number) = match judged(tx, channel.id, (vision, sight), sighting, at).await? {
             Verdict::Unsure => (Outcome::BelowThreshold, None, String::new()),
             Verdict::Joins(ticket) => (Outcome::Joined, Some(ticket), tickets::by_id(tx, ticket).await?.0.number),
             Verdict::New => {
+                // The matter that it was part of has just ended: the sender tries again.
+                let ended =
+                    || Refusal::new(Refused::Stale, "CONCURRENT_CHANGE", "并发冲突，请重试", "lost against a concurrent change; try again");
                 let called = Called { foreign: key, topic: &sighting.what };
-                let mut found = self.tickets.bring(tx, setting, channel.id, ready, &called).await?;
+                let mut found = self.tickets.bring(tx, setting, channel.id, *ready.ok_or_else(ended)?, &called).await?;
                 if sight.danger {
                     let urgency = Urgency::from_str_name(&sight.urgency).unwrap_or(Urgency::Emergency);
                     found = self.tickets.straight_on(tx, call, setting, channel.id, (found, urgency)).await?;
@@ -208,6 +231,23 @@ impl Channels {
         store::saw(tx, channel.id, &note).await?;
         Ok((outcome, ticket, number))
     }
+}
+
+/// What becomes of something seen, as things stand.
+async fn judged(
+    tx: &mut TenantTx,
+    channel: Uuid,
+    (vision, sight): (&Vision, &Sight),
+    sighting: &Sighting,
+    at: Position,
+) -> Result<Verdict, Fault> {
+    if sighting.confidence < sight.threshold {
+        return Ok(Verdict::Unsure);
+    }
+    let window = SignedDuration::from_mins(vision.window_minutes);
+    let around = Around { what: &sighting.what, at, radius_m: vision.radius_m, seen_at: sighting.seen_at, window };
+    let lately = store::lately(tx, channel, &around).await?;
+    Ok(rules::judge(vision, sight, sighting.confidence, at, &lately))
 }
 
 /// Something seen, with what it is judged by.

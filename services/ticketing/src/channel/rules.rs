@@ -57,7 +57,18 @@ impl Settings {
 }
 
 fn parsed<T: DeserializeOwned>(field: &'static str, json: &str) -> Result<T, Refusal> {
-    serde_json::from_str(json).map_err(|error| Refusal::invalid(field, "MALFORMED", format!("内容有误：{error}"), error.to_string()))
+    serde_json::from_str(json).map_err(|error| malformed(field, &error))
+}
+
+/// What is wrong with JSON, without a word of what it says: that may be a person's number.
+pub fn malformed(field: &'static str, error: &serde_json::Error) -> Refusal {
+    let text = error.to_string();
+    let name = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.split('`').nth(1)).map(|name| format!("{kind} `{name}`"));
+    let what = name("missing field").or_else(|| name("unknown field")).unwrap_or_else(|| match error.line() {
+        0 => "a value is of another type".to_owned(),
+        line => format!("line {line}, column {}", error.column()),
+    });
+    Refusal::invalid(field, "MALFORMED", format!("内容有误：{what}"), what)
 }
 
 /// The exchange with the 12345 hotline.
@@ -283,8 +294,7 @@ pub fn said(envelope: &Envelope) -> Result<Said, Refusal> {
 }
 
 fn data<T: DeserializeOwned>(envelope: &Envelope) -> Result<T, Refusal> {
-    let wrong = |error: serde_json::Error| Refusal::invalid("data", "MALFORMED", format!("内容有误：{error}"), error.to_string());
-    T::deserialize(&envelope.data).map_err(wrong)
+    T::deserialize(&envelope.data).map_err(|error| malformed("data", &error))
 }
 
 /// Texts within their limits, as the contract has them for people.
@@ -448,6 +458,10 @@ mod tests {
         assert_eq!(with("content", "".into()), "LENGTH");
         assert_eq!(with("content", "a\u{0}b".into()), "LENGTH");
         assert_eq!(with("colour", "red".into()), "MALFORMED");
+        let mut numbered = new.clone();
+        numbered["contact_phone"] = json!(13_800_001_234_i64);
+        let refusal = said(&envelope("request.created", numbered)).expect_err("a number is no text");
+        assert!(!refusal.to_string().contains("1380"), "{refusal}");
         assert_eq!(said(&envelope("request.closed", new)).expect_err("unknown").reason(), "TYPE");
         let rating = |score: i32, tag: &str| json!({ "request_id": "A-1", "score": score, "tags": [tag] });
         assert_eq!(said(&envelope("request.rated", rating(6, "SLOW"))).expect_err("no score").reason(), "SCORE");

@@ -3,7 +3,7 @@
 use drumtower_proto::ticketing::channel::Kind;
 use drumtower_runtime::{
     Call, Clock, Db, Fault,
-    delivery::{Carrier, Parcel, Trouble},
+    delivery::{Carrier, ONE, Parcel, Trouble},
     seal::Sealers,
     web::{self, Web},
 };
@@ -33,6 +33,9 @@ impl Carrier for Courier {
             Err(error) => return (0, Some(Trouble::Later(format!("{error:?}")))),
         };
         for (arrived, parcel) in parcels.iter().enumerate() {
+            if call.remaining() < ONE {
+                return (arrived, None);
+            }
             let (id, at) = (parcel.id.to_string(), self.clock.now().as_second().to_string());
             let signature = web::signature(&secret, &id, &at, parcel.body.as_bytes());
             let headers = [

@@ -273,16 +273,17 @@ pub struct Told {
     pub verb: String,
     pub state: i16,
     pub text: String,
+    pub result_text: String,
     pub at: jiff_sqlx::Timestamp,
 }
 
-/// One change of a request, when an open channel of a kind brought it.
+/// One change of a request, when a channel of a kind brought it. What a closed one is to be told waits until it is open.
 #[tracing::instrument(name = "db.channel.told", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn told(tx: &mut TenantTx, kind: Kind, ticket: Uuid, version: i64) -> sqlx::Result<Option<Told>> {
     sqlx::query_as(
-        "select ct.channel_id, ct.foreign_key, t.number, c.settings, e.verb, e.state, e.text, e.at
+        "select ct.channel_id, ct.foreign_key, t.number, c.settings, e.verb, e.state, e.text, t.result_text, e.at
          from channel_ticket ct
-         join channel c on c.tenant_id = $1 and c.id = ct.channel_id and c.kind = $2 and c.open
+         join channel c on c.tenant_id = $1 and c.id = ct.channel_id and c.kind = $2
          join ticket t on t.tenant_id = $1 and t.id = ct.ticket_id
          join ticket_event e on e.tenant_id = $1 and e.ticket_id = ct.ticket_id and e.version = $4
          where ct.tenant_id = $1 and ct.ticket_id = $3",
@@ -326,25 +327,39 @@ pub async fn saw(tx: &mut TenantTx, channel: Uuid, seen: &Seen<'_>) -> sqlx::Res
     Ok(())
 }
 
-/// What was seen of a type around an instant and is a request that is open, nearest in time first.
+/// Where and when something like it was seen.
+#[derive(Debug)]
+pub struct Around<'a> {
+    pub what: &'a str,
+    pub at: Position,
+    pub radius_m: u32,
+    pub seen_at: Timestamp,
+    pub window: SignedDuration,
+}
+
+/// What was seen of a type around a place and an instant and is a request that is open, the latest first. The place is a box that holds
+/// the circle; how far each is away is reckoned by the rules.
 #[tracing::instrument(name = "db.channel.lately", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn lately(
-    tx: &mut TenantTx,
-    channel: Uuid,
-    what: &str,
-    (at, window): (Timestamp, SignedDuration),
-) -> sqlx::Result<Vec<(Uuid, Position)>> {
+pub async fn lately(tx: &mut TenantTx, channel: Uuid, around: &Around<'_>) -> sqlx::Result<Vec<(Uuid, Position)>> {
+    // A degree of latitude is 111 km; one of longitude shrinks towards the poles.
+    let degrees = f64::from(around.radius_m) / 111_000.0;
+    let wide = degrees / around.at.latitude.to_radians().cos().max(0.01);
     let rows: Vec<(Uuid, f64, f64)> = sqlx::query_as(
         "select s.ticket_id, s.latitude, s.longitude from sighting s
          join ticket t on t.tenant_id = $1 and t.id = s.ticket_id and t.state not in (10, 11, 12, 13)
          where s.tenant_id = $1 and s.channel_id = $2 and s.type = $3 and s.ticket_id is not null and s.seen_at >= $4 and s.seen_at <= $5
+           and s.latitude between $6 and $7 and s.longitude between $8 and $9
          order by s.seen_at desc limit 500",
     )
     .bind(tx.tenant())
     .bind(channel)
-    .bind(what)
-    .bind((at - window).to_sqlx())
-    .bind((at + window).to_sqlx())
+    .bind(around.what)
+    .bind((around.seen_at - around.window).to_sqlx())
+    .bind((around.seen_at + around.window).to_sqlx())
+    .bind(around.at.latitude - degrees)
+    .bind(around.at.latitude + degrees)
+    .bind(around.at.longitude - wide)
+    .bind(around.at.longitude + wide)
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|(ticket, latitude, longitude)| (ticket, Position { latitude, longitude })).collect())
@@ -357,7 +372,7 @@ pub struct Earlier {
     pub number: String,
     pub title: String,
     pub state: i16,
-    pub enterprise_id: Option<Uuid>,
+    pub enterprise_id: Uuid,
     pub enterprise_name: String,
     pub submitted_at: jiff_sqlx::Timestamp,
 }

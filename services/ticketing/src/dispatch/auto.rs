@@ -39,5 +39,13 @@ pub async fn dispatched(
     }
     let command = Command::Dispatch { lead: rule.lead_unit_id, support: rule.support_unit_ids.clone() };
     let text = format!("{}：{}", rule.name, rule.clause);
-    change(tx, call, setting, &Who::timer(), (matter, ticket), command, Said { by: "service:ticketing", text: &text }).await
+    let said = Said { by: "service:ticketing", text: &text };
+    match change(tx, call, setting, &Who::timer(), (matter.clone(), ticket.clone()), command, said).await {
+        // A rule of the machine said no, before anything was written.
+        Err(Fault::Refused(refusal)) => {
+            tracing::warn!(%refusal, rule = rule.name, "a rule does not fit this district's machine");
+            Ok((matter, ticket))
+        }
+        other => other,
+    }
 }

@@ -111,6 +111,7 @@ impl Open311 {
             Resource::Requests => {
                 client.may_read()?;
                 let rows = self.asked(&mut tx, call, &client, ask).await?;
+                drop(tx);
                 let shown = self.shown(call, &client.catalogue, rows).await?;
                 Ok(answer(form, 200, "service_requests", &Node::List("request", shown)))
             }
@@ -120,6 +121,7 @@ impl Open311 {
                 if rows.is_empty() {
                     return Err(no(404, format!("service_request_id {number} is not there")));
                 }
+                drop(tx);
                 let shown = self.shown(call, &client.catalogue, rows).await?;
                 Ok(answer(form, 200, "service_requests", &Node::List("request", shown)))
             }
@@ -305,12 +307,14 @@ fn definition(service: &Service) -> Node {
 fn of_request(catalogue: &Catalogue, row: Row, agency: String) -> Node {
     let state = State::try_from(i32::from(row.state)).unwrap_or_default();
     let closed = matches!(state, State::Archived | State::Refused | State::Withdrawn | State::Merged);
+    // A report counts when it is signed off.
+    let signed_off = matches!(state, State::Callback | State::Archived | State::Ledger) && !row.result_text.is_empty();
     let name = catalogue.service(&row.topic).map(|service| service.name.clone()).unwrap_or_default();
     let degrees = |degrees: Option<f64>| degrees.map_or(Node::Nothing, Node::Decimal);
     Node::Fields(vec![
         ("service_request_id", Node::text(row.number)),
         ("status", Node::text(if closed { "closed" } else { "open" })),
-        ("status_notes", Node::text(if row.result_text.is_empty() { state.as_str_name().to_owned() } else { row.result_text })),
+        ("status_notes", Node::text(if signed_off { row.result_text } else { state.as_str_name().to_owned() })),
         ("service_name", Node::text(name)),
         ("service_code", Node::text(row.topic)),
         ("description", Node::text(row.description)),

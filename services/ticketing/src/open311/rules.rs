@@ -300,10 +300,11 @@ pub fn span(start: &str, end: &str, now: Timestamp) -> Result<(Timestamp, Timest
         "" => Ok(None),
         text => text.parse::<Timestamp>().map(Some).map_err(|_| format!("{name} is a time such as 2026-01-01T00:00:00Z")),
     };
+    let moved = |at: Timestamp, by: SignedDuration| at.checked_add(by).map_err(|_| "is out of range".to_owned());
     let (from, to) = match (read("start_date", start)?, read("end_date", end)?) {
         (Some(from), Some(to)) => (from, to),
-        (Some(from), None) => (from, (from + SPAN).min(now)),
-        (None, Some(to)) => (to - SPAN, to),
+        (Some(from), None) => (from, moved(from, SPAN)?.min(now)),
+        (None, Some(to)) => (moved(to, -SPAN)?, to),
         (None, None) => (now - SPAN, now),
     };
     if to < from || to.duration_since(from) > SPAN {
@@ -382,7 +383,9 @@ mod tests {
         assert_eq!(span("", "", now), Ok((now - SPAN, now)));
         assert!(span("2026-01-01T00:00:00Z", "2026-04-02T00:00:00Z", now).is_err());
         assert!(span("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", now).is_err());
-        assert!(span("yesterday", "", now).is_err());
+        for odd in [("yesterday", ""), ("9999-12-30T00:00:00Z", ""), ("", "-009999-01-03T00:00:00Z")] {
+            assert!(span(odd.0, odd.1, now).is_err(), "{odd:?}");
+        }
         assert_eq!(status("open, closed"), Ok((true, true)));
         assert_eq!(status("closed"), Ok((false, true)));
         assert!(status("done").is_err());

@@ -229,7 +229,10 @@ async fn insert_rows(tx: &mut TenantTx, past: &[Past]) -> Result<Vec<Uuid>, Faul
     insert.push_values(past.iter().zip(sides), |mut row, (Past { matter, ticket, .. }, side)| {
         row.push_bind(tenant).push_bind(matter.id).push_bind(&matter.number).push_bind(small(ticket.state as i32));
         row.push_bind(small(ticket.kind as i32)).push_bind(small(ticket.urgency as i32)).push_bind(&matter.title);
-        row.push_bind(&matter.description).push_bind(ticket.enterprise).push_bind(&matter.enterprise_name).push_bind(matter.building);
+        row.push_bind(&matter.description)
+            .push_bind(ticket.enterprise.unwrap_or_default())
+            .push_bind(&matter.enterprise_name)
+            .push_bind(matter.building);
         row.push_bind(matter.latitude).push_bind(matter.longitude).push_bind(&matter.place).push_bind(&matter.contact_name);
         row.push_bind(&matter.contact_phone).push_bind(ticket.requester).push_bind(ticket.lead).push_bind(small(ticket.result as i32));
         row.push_bind(&matter.result_text).push_bind(small(ticket.score)).push_bind(small(ticket.return_count));

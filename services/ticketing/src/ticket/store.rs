@@ -44,7 +44,8 @@ pub struct Row {
     urgency: i16,
     title: String,
     description: String,
-    enterprise_id: Option<Uuid>,
+    /// The nil id for none: programs of before read an id here.
+    enterprise_id: Uuid,
     enterprise_name: String,
     building_id: Option<Uuid>,
     zone_id: Option<Uuid>,
@@ -94,7 +95,7 @@ impl Row {
             urgency: Urgency::try_from(i32::from(self.urgency)).unwrap_or_default(),
             danger: self.danger,
             requester: self.requester_id,
-            enterprise: self.enterprise_id,
+            enterprise: Some(self.enterprise_id).filter(|id| !id.is_nil()),
             submitted_at: self.submitted_at.to_jiff(),
             lead: self.lead_unit_id,
             assignments,
@@ -182,6 +183,18 @@ pub async fn lock(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault
 /// States of requests that are over.
 pub fn over() -> [i16; 4] {
     [State::Archived, State::Refused, State::Withdrawn, State::Merged].map(|state| small(state as i32))
+}
+
+/// A request as it stands, which stays until the transaction ends: what refers to it is written next. Taken before anything that all
+/// districts' writers share, for whoever changes a request keeps it for itself.
+#[tracing::instrument(name = "db.ticket.hold", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn hold(tx: &mut TenantTx, id: Uuid) -> Result<(Matter, Ticket), Fault> {
+    sqlx::query("select 1 from ticket where tenant_id = $1 and id = $2 for key share")
+        .bind(tx.tenant())
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    by_id(tx, id).await
 }
 
 /// How many parts of a request are not over.
@@ -276,7 +289,7 @@ pub async fn insert(tx: &mut TenantTx, matter: &Matter, ticket: &Ticket, actor: 
     .bind(small(ticket.kind as i32))
     .bind(&matter.title)
     .bind(&matter.description)
-    .bind(ticket.enterprise)
+    .bind(ticket.enterprise.unwrap_or_default())
     .bind(&matter.enterprise_name)
     .bind(matter.building)
     .bind(matter.latitude)
