@@ -24,8 +24,8 @@ const THINGS: [&str; 14] = [
     "insert into identity.request_key (tenant_id, principal, key, hash, answer, at)
      select t, gen_random_uuid()::text, 'a', '', '', now() - case when n = 0 then interval '47 hours' else interval '49 hours' end
      from generate_series(1, 2) t, generate_series(0, 2500) n",
-    "insert into identity.reach_code (tenant_id, user_id, means, hash, address, failures, expires_at)
-     select tenant_id, id, n, sha256(n::text::bytea), '', 0, now() - case when n = 0 then interval '23 hours' else interval '25 hours' end
+    "insert into identity.reach_code (tenant_id, user_id, means, hash, address, failures, begun, begun_since, expires_at)
+     select tenant_id, id, n, sha256(n::text::bytea), '', 0, 1, now(), now() - case when n = 0 then interval '23 hours' else interval '25 hours' end
      from identity.user_account, generate_series(0, 2500) n",
     "insert into identity.wechat_message (tenant_id, key, reply, at)
      select t, n::text, '', now() - case when n = 0 then interval '6 days' else interval '8 days' end

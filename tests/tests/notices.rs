@@ -82,6 +82,12 @@ async fn a_person_is_told_by_the_means_they_proved_and_as_they_wish() {
         assert_eq!(confirm("22222222".to_owned()).await.reason(), "CODE");
     }
     assert_eq!(confirm(code_in(text(&body["text"]))).await.reason(), "CODE", "after five wrong ones the right one is too late");
+    assert_eq!(enterprise.post("/v1/users/me/reaches:begin", begin.clone()).await.reason(), "TOO_SOON");
+    let mut admin = world().admin().await;
+    sqlx::query("update identity.reach_code set expires_at = expires_at - interval '1 minute'")
+        .execute(&mut admin)
+        .await
+        .expect("a minute passes");
     enterprise.post("/v1/users/me/reaches:begin", begin).await.ok();
     let sent = gateway.wait_for("/sms", 2).await.remove(1);
     let body: Value = serde_json::from_str(&sent.body).expect("JSON");

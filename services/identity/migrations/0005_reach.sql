@@ -19,6 +19,8 @@ create table reach_code (
   hash bytea not null,
   address bytea not null,
   failures int2 not null,
+  begun int2 not null,
+  begun_since timestamptz not null,
   expires_at timestamptz not null,
   primary key (tenant_id, user_id, means),
   unique (tenant_id, hash),

@@ -10,6 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
+use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
@@ -82,21 +83,19 @@ pub trait Carrier: Send + Sync + 'static {
     fn carry(&self, call: &Call, route: &str, parcels: &[Parcel]) -> impl Future<Output = (usize, Option<Trouble>)> + Send;
 }
 
-/// Queues something, to be carried at an instant.
-pub async fn queue(tx: &mut TenantTx, parcel: &Parcel, due_at: Timestamp) -> sqlx::Result<()> {
+/// Queues parcels, each to be carried at an instant.
+pub async fn queue(tx: &mut TenantTx, parcels: &[(Parcel, Timestamp)]) -> sqlx::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now().to_sqlx());
-    sqlx::query(
-        "insert into delivery (tenant_id, id, route, body, state, attempts, due_at, error, created_at)
-         values ($1, $2, $3, $4, 1, 0, $5, '', $6) on conflict (tenant_id, id) do nothing",
-    )
-    .bind(tenant)
-    .bind(parcel.id)
-    .bind(&parcel.route)
-    .bind(&parcel.body)
-    .bind(due_at.to_sqlx())
-    .bind(now)
-    .execute(tx.conn())
-    .await?;
+    for some in parcels.chunks(5000) {
+        let mut insert =
+            QueryBuilder::<Postgres>::new("insert into delivery (tenant_id, id, route, body, state, attempts, due_at, error, created_at) ");
+        insert.push_values(some, |mut row, (parcel, due_at)| {
+            row.push_bind(tenant).push_bind(parcel.id).push_bind(&parcel.route).push_bind(&parcel.body).push_bind(QUEUED);
+            row.push_bind(0).push_bind(due_at.to_sqlx()).push_bind("").push_bind(now);
+        });
+        insert.push(" on conflict (tenant_id, id) do nothing");
+        insert.build().execute(tx.conn()).await?;
+    }
     Ok(())
 }
 

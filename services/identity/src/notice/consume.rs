@@ -51,13 +51,14 @@ async fn onward(tx: &mut TenantTx, users: &[Uuid], notify: &Notify) -> Result<()
         return Ok(());
     }
     let now = tx.now();
-    for (user, means, wishes) in reach::store::wanted(tx, users).await? {
-        let Some(due_at) = wishes.when(i32::from(means), &notify.kind, notify.urgent, now) else { continue };
+    let wanted = reach::store::wanted(tx, users).await?;
+    let parcels = wanted.into_iter().filter_map(|(user, means, wishes)| {
+        let due_at = wishes.when(i32::from(means), &notify.kind, notify.urgent, now)?;
         let means = Means::try_from(i32::from(means)).unwrap_or_default();
-        let parcel = Parcel { id: Uuid::now_v7(), route: carry::to(means, user), body: notify.text_zh.clone(), at: now };
-        delivery::queue(tx, &parcel, due_at).await?;
-    }
-    Ok(())
+        Some((Parcel { id: Uuid::now_v7(), route: carry::to(means, user), body: notify.text_zh.clone(), at: now }, due_at))
+    });
+    let parcels: Vec<_> = parcels.collect();
+    Ok(delivery::queue(tx, &parcels).await?)
 }
 
 /// The people a notify speaks to: one person, or the holders of a role, be it in the district, in a unit or in a company.

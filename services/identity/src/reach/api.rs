@@ -78,11 +78,13 @@ impl Reaches {
         if !sender::store::open(&mut tx, means).await? {
             return Err(Refusal::state("NO_SENDER", "本区未开通该通知方式", "this district does not reach people so").into());
         }
-        store::begin(&mut tx, &NewCode { user: me, means, hash: &hash(&code), address: &sealed, expires_at }).await?;
+        let before = store::lock_code(&mut tx, me, means).await?;
+        let begun = rules::one_more(before.map(|code| code.begun()), call.now)?;
+        store::begin(&mut tx, &NewCode { user: me, means, hash: &hash(&code), address: &sealed, begun, expires_at }).await?;
         if means != Means::Wechat {
             let route = Route::code(means, me).to_string();
             let parcel = Parcel { id: Uuid::now_v7(), route, body: expires_at.as_microsecond().to_string(), at: call.now };
-            delivery::queue(&mut tx, &parcel, call.now).await?;
+            delivery::queue(&mut tx, &[(parcel, call.now)]).await?;
         }
         tx.emit(NewEvent::new("reach.begun", me, 0).facts(serde_json::json!({ "means": means.as_str_name() })));
         let code = if means == Means::Wechat { code } else { String::new() };

@@ -1,7 +1,7 @@
 //! When a person is reached, what an address looks like, what proves it.
 
 use drumtower_proto::identity::{Means, Preference, preference::Digest};
-use drumtower_runtime::{Refusal, seal::Sealer};
+use drumtower_runtime::{Kind, Refusal, seal::Sealer};
 use jiff::{SignedDuration, Timestamp, civil::Time, tz};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -86,6 +86,37 @@ impl Wishes {
         let minute = minute_of(at);
         let quiet = if from <= to { (from..to).contains(&minute) } else { minute >= from || minute < to };
         if quiet { next(at, to) } else { at }
+    }
+}
+
+/// Codes that a person asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    pub count: i16,
+    pub since: Timestamp,
+    pub last: Timestamp,
+}
+
+/// Between two codes.
+const PAUSE: SignedDuration = SignedDuration::from_secs(60);
+/// Codes within a day: whose number it is not is not pestered.
+const MOST_A_DAY: i16 = 10;
+
+/// Whether one more may be sent; how many it makes, since when.
+pub fn one_more(begun: Option<Begun>, now: Timestamp) -> Result<(i16, Timestamp), Refusal> {
+    let Some(begun) = begun else { return Ok((1, now)) };
+    let too_soon = |until: Timestamp| {
+        let (zh, en) = ("获取验证码过于频繁，请稍后再试", "codes are asked for too often");
+        Err(Refusal::new(Kind::Exhausted, "TOO_SOON", zh, en).fact("possible_at", until.to_string()))
+    };
+    if now < begun.last + PAUSE {
+        return too_soon(begun.last + PAUSE);
+    }
+    let day_is_over = begun.since + SignedDuration::from_hours(24);
+    match (now >= day_is_over, begun.count >= MOST_A_DAY) {
+        (true, _) => Ok((1, now)),
+        (false, true) => too_soon(day_is_over),
+        (false, false) => Ok((begun.count + 1, begun.since)),
     }
 }
 
@@ -207,6 +238,21 @@ mod tests {
         assert_eq!(wishes.when(1, "ticket.accepted", false, now), Some(now));
         assert_eq!(wishes.when(1, "clock.warned", true, now), Some(now), "danger is told");
         assert_eq!(Wishes::of(&wishes.shown()), wishes);
+    }
+
+    #[test]
+    fn nobody_is_pestered_with_codes() {
+        let now = at("2026-11-24T02:00:00Z");
+        assert_eq!(one_more(None, now), Ok((1, now)));
+        let begun = |count: i16, last: i64| Begun {
+            count,
+            since: now - SignedDuration::from_hours(3),
+            last: now - SignedDuration::from_secs(last),
+        };
+        assert_eq!(one_more(Some(begun(1, 59)), now).expect_err("too soon").reason(), "TOO_SOON");
+        assert_eq!(one_more(Some(begun(1, 60)), now), Ok((2, now - SignedDuration::from_hours(3))));
+        assert!(one_more(Some(begun(10, 3600)), now).is_err());
+        assert_eq!(one_more(Some(begun(10, 3600)), now + SignedDuration::from_hours(21)), Ok((1, now + SignedDuration::from_hours(21))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use uuid::Uuid;
 
-use super::rules::Wishes;
+use super::rules::{Begun, GOOD_FOR, Wishes};
 
 /// A proved address as stored.
 #[derive(Debug, sqlx::FromRow)]
@@ -37,6 +37,8 @@ pub struct NewCode<'a> {
     pub means: Means,
     pub hash: &'a [u8],
     pub address: &'a [u8],
+    /// How many were asked for, since when.
+    pub begun: (i16, Timestamp),
     pub expires_at: Timestamp,
 }
 
@@ -44,9 +46,11 @@ pub struct NewCode<'a> {
 #[tracing::instrument(name = "db.reach.begin", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn begin(tx: &mut TenantTx, code: &NewCode<'_>) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into reach_code (tenant_id, user_id, means, hash, address, failures, expires_at) values ($1, $2, $3, $4, $5, 0, $6)
+        "insert into reach_code (tenant_id, user_id, means, hash, address, failures, begun, begun_since, expires_at)
+         values ($1, $2, $3, $4, $5, 0, $7, $8, $6)
          on conflict (tenant_id, user_id, means) do update
-         set hash = excluded.hash, address = excluded.address, failures = 0, expires_at = excluded.expires_at",
+         set hash = excluded.hash, address = excluded.address, failures = 0, begun = excluded.begun, begun_since = excluded.begun_since,
+           expires_at = excluded.expires_at",
     )
     .bind(tx.tenant())
     .bind(code.user)
@@ -54,6 +58,8 @@ pub async fn begin(tx: &mut TenantTx, code: &NewCode<'_>) -> sqlx::Result<()> {
     .bind(code.hash)
     .bind(code.address)
     .bind(code.expires_at.to_sqlx())
+    .bind(code.begun.0)
+    .bind(code.begun.1.to_sqlx())
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -66,14 +72,23 @@ pub struct Code {
     pub hash: Vec<u8>,
     pub address: Vec<u8>,
     pub failures: i16,
+    begun: i16,
+    begun_since: jiff_sqlx::Timestamp,
     pub expires_at: jiff_sqlx::Timestamp,
+}
+
+impl Code {
+    /// How many were asked for, since when, and when the last one was.
+    pub fn begun(&self) -> Begun {
+        Begun { count: self.begun, since: self.begun_since.to_jiff(), last: self.expires_at.to_jiff() - GOOD_FOR }
+    }
 }
 
 /// A person's code, locked: two guesses at once are two guesses.
 #[tracing::instrument(name = "db.reach.lock_code", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn lock_code(tx: &mut TenantTx, user: Uuid, means: Means) -> sqlx::Result<Option<Code>> {
     sqlx::query_as(
-        "select user_id, hash, address, failures, expires_at from reach_code
+        "select user_id, hash, address, failures, begun, begun_since, expires_at from reach_code
          where tenant_id = $1 and user_id = $2 and means = $3 for update",
     )
     .bind(tx.tenant())
@@ -87,7 +102,7 @@ pub async fn lock_code(tx: &mut TenantTx, user: Uuid, means: Means) -> sqlx::Res
 #[tracing::instrument(name = "db.reach.code_of", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn code_of(tx: &mut TenantTx, means: Means, hash: &[u8]) -> sqlx::Result<Option<Code>> {
     sqlx::query_as(
-        "select user_id, hash, address, failures, expires_at from reach_code
+        "select user_id, hash, address, failures, begun, begun_since, expires_at from reach_code
          where tenant_id = $1 and means = $2 and hash = $3 for update",
     )
     .bind(tx.tenant())

@@ -42,7 +42,7 @@ impl Consumer for Courses {
         let id = Uuid::try_parse(&event.event_id).map_err(|error| Fault::broken(error.to_string()))?;
         let parcel = Parcel { id, route: route(told.channel_id), body: body.to_string(), at: tx.now() };
         let now = tx.now();
-        Ok(delivery::queue(tx, &parcel, now).await?)
+        Ok(delivery::queue(tx, &[(parcel, now)]).await?)
     }
 }
 
