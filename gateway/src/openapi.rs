@@ -72,7 +72,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let words = comment(&method.parent_file(), method.path());
     let mut operation = json!({
         "tags": [method.parent_service().name()],
-        "summary": words.lines().next().unwrap_or_default(),
+        "summary": sentence(&words),
         "description": format!("{words}\n\n{}", access(route)),
         "parameters": parameters(route, schemas),
         "responses": {
@@ -91,6 +91,15 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": { kind: { "schema": schema } } });
     }
     operation
+}
+
+/// The first sentence of some words, wherever their lines break.
+fn sentence(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.find(". ") {
+        Some(end) => line[..=end].to_owned(),
+        None => line,
+    }
 }
 
 fn access(route: &Route) -> String {
@@ -237,7 +246,8 @@ mod tests {
             let names: Vec<(&str, &str)> =
                 named.map(|one| (one["name"].as_str().unwrap_or_default(), one["in"].as_str().unwrap_or_default())).collect();
             assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
-            assert!(operation["summary"].as_str().is_some_and(|words| !words.is_empty()), "{}", operation["operationId"]);
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            assert!(!summary.is_empty() && !summary.ends_with([',', ';']), "{}: {summary}", operation["operationId"]);
         }
         assert!(document["tags"].as_array().is_some_and(|tags| tags.iter().all(|tag| tag["description"] != "")));
     }
