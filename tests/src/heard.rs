@@ -31,6 +31,7 @@ impl Request {
 pub struct Heard {
     requests: Arc<Mutex<Vec<Request>>>,
     down: Arc<Mutex<bool>>,
+    refusing: Arc<Mutex<bool>>,
     answers: Arc<Mutex<Vec<(&'static str, String)>>>,
 }
 
@@ -51,6 +52,11 @@ impl Heard {
     /// Goes down, or comes up again.
     pub fn set_down(&self, down: bool) {
         *self.down.lock().expect("a flag") = down;
+    }
+
+    /// Takes nothing as it is, or takes everything again.
+    pub fn refuse(&self, refusing: bool) {
+        *self.refusing.lock().expect("a flag") = refusing;
     }
 
     /// What is answered to paths that begin so; the last one said counts.
@@ -77,8 +83,11 @@ impl Heard {
 
     async fn serve(self, mut stream: TcpStream) {
         let Some(request) = read(&mut stream).await else { return };
-        if *self.down.lock().expect("a flag") {
-            drop(stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await);
+        let (down, refusing) = (*self.down.lock().expect("a flag"), *self.refusing.lock().expect("a flag"));
+        if down || refusing {
+            let status = if down { "503 Service Unavailable" } else { "422 Unprocessable Content" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            drop(stream.write_all(answer.as_bytes()).await);
             return;
         }
         let body = {

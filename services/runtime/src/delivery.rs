@@ -32,8 +32,8 @@ pub const GIVEN_UP: i16 = 3;
 const TURN: i64 = 20;
 /// Who takes some has so long before another worker takes them too.
 const CLAIM: SignedDuration = SignedDuration::from_mins(5);
-/// A turn that lasts longer takes no further route: well within the claim.
-const TURN_PATIENCE: Duration = Duration::from_secs(120);
+/// A district that has been carried for so long lets others have its place.
+const STINT: Duration = Duration::from_secs(60);
 /// Carrying one route's parcels may take so long: a carrier begins no further one when the call has less than [`ONE`] left.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// What carrying one parcel takes at most.
@@ -145,31 +145,29 @@ const ABREAST: usize = 32;
 /// One district's turns, one after the other while there is more and it arrives.
 async fn stint<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<(), Fault> {
     let began = Instant::now();
-    while turn(db, clock, carrier, tenant, began).await? && began.elapsed() < TURN_PATIENCE {}
+    while turn(db, clock, carrier, tenant).await? && began.elapsed() < STINT {}
     Ok(())
 }
 
 /// One turn of one district; whether more waits and some of it arrived.
-async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32, began: Instant) -> Result<bool, Fault> {
+async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<bool, Fault> {
     let taken = take(db, clock, tenant).await?;
     let full = i64::try_from(taken.len()).unwrap_or(TURN) == TURN;
-    let (mut rest, mut all) = (taken.as_slice(), 0);
-    while let Some(first) = rest.first() {
-        let of_route = rest.iter().take_while(|(parcel, _)| parcel.route == first.0.route).count();
-        let (parcels, after) = rest.split_at(of_route);
-        rest = after;
-        if began.elapsed() > TURN_PATIENCE {
-            put_back(db, clock, tenant, parcels).await?;
-            continue;
-        }
-        let call = Call::of_service(db.service(), tenant, clock.now(), PATIENCE);
-        let only: Vec<Parcel> = parcels.iter().map(|(parcel, _)| parcel.clone()).collect();
-        let carried = tokio::time::timeout(PATIENCE + LEEWAY, carrier.carry(&call, &first.0.route, &only)).await;
-        let (arrived, trouble) = carried.unwrap_or_else(|_| (0, Some(Trouble::Later("took too long".to_owned()))));
-        all += arrived;
-        note(db, clock, tenant, parcels, (arrived, trouble)).await?;
-    }
-    Ok(full && all > 0)
+    // Routes side by side: a receiver that hangs does not keep the district's others waiting.
+    let routes = taken.chunk_by(|(a, _), (b, _)| a.route == b.route);
+    let all = futures::future::try_join_all(routes.map(|parcels| along(db, clock, carrier, tenant, parcels))).await?;
+    Ok(full && all.into_iter().sum::<usize>() > 0)
+}
+
+/// Carries what goes one way; how much arrived.
+async fn along<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32, parcels: &[(Parcel, i32)]) -> Result<usize, Fault> {
+    let Some((first, _)) = parcels.first() else { return Ok(0) };
+    let call = Call::of_service(db.service(), tenant, clock.now(), PATIENCE);
+    let only: Vec<Parcel> = parcels.iter().map(|(parcel, _)| parcel.clone()).collect();
+    let carried = tokio::time::timeout(PATIENCE + LEEWAY, carrier.carry(&call, &first.route, &only)).await;
+    let (arrived, trouble) = carried.unwrap_or_else(|_| (0, Some(Trouble::Later("took too long".to_owned()))));
+    note(db, clock, tenant, parcels, (arrived, trouble)).await?;
+    Ok(arrived)
 }
 
 /// Takes some that are due, by route and in order: nobody else takes them for a while.
@@ -214,10 +212,6 @@ async fn note(db: &Db, clock: &Clock, tenant: i32, parcels: &[(Parcel, i32)], ca
         }
     }
     tx.done().await
-}
-
-async fn put_back(db: &Db, clock: &Clock, tenant: i32, parcels: &[(Parcel, i32)]) -> Result<(), Fault> {
-    note(db, clock, tenant, parcels, (0, None)).await
 }
 
 async fn mark(tx: &mut TenantTx, id: Uuid, (state, attempts): (i16, i32), due_at: Option<Timestamp>, error: &str) -> sqlx::Result<()> {
