@@ -177,6 +177,6 @@ async fn reached(tx: &mut TenantTx, reach: &Reach, ids: &[Uuid]) -> sqlx::Result
         "select t.id, t.number, t.title, t.state, t.lead_unit_id, t.supervision, t.overdue from ticket t where t.tenant_id = ",
     );
     query.push_bind(tx.tenant()).push(" and t.id = any(").push_bind(ids.to_vec()).push(")");
-    within(&mut query, tx.tenant(), reach);
+    within(&mut query, tx.tenant(), reach, false);
     query.build_query_as().fetch_all(tx.conn()).await
 }
