@@ -92,6 +92,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(consume(channel::consume::Courses, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
         tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
+        tokio::spawn(figure::rollup::keep_adding(parts.db.clone(), parts.clock.clone()));
         let requests = clock::watch::OfRequests { db: parts.db.clone(), time: parts.clock.clone(), settings: settings.clone() };
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), requests));
         let dues = outreach::watch::Dues { db: parts.db.clone(), time: parts.clock.clone() };

@@ -154,7 +154,7 @@ fn told(rows: &[Row], event: Event) -> Option<TicketChange> {
 }
 
 #[tracing::instrument(name = "db.watch.head", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
+pub async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
     let seq: Option<i64> =
         sqlx::query_scalar("select max(seq) from log where tenant_id = $1").bind(tx.tenant()).fetch_one(tx.conn()).await?;
     Ok(seq.unwrap_or(0))
