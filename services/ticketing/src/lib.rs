@@ -24,7 +24,7 @@ use drumtower_proto::ticketing::{
     open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer,
     service_day_service_server::ServiceDayServiceServer, setting_service_server::SettingServiceServer,
     ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
-    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer,
+    watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer, worklist_service_server::WorklistServiceServer,
 };
 use drumtower_runtime::{
     Config, Failure, Parts, delivery,
@@ -56,6 +56,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0012_attachments", include_str!("../migrations/0012_attachments.sql")),
         ("0013_outreach", include_str!("../migrations/0013_outreach.sql")),
         ("0014_channels", include_str!("../migrations/0014_channels.sql")),
+        ("0016_counts", include_str!("../migrations/0016_counts.sql")),
     ],
 };
 
@@ -98,6 +99,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(consume(channel::consume::Courses, parts.db.clone(), parts.peers.clone(), parts.clock.clone()));
         tokio::spawn(delivery::carry_all(parts.db.clone(), parts.clock.clone(), Arc::new(courier(parts)?)));
         tokio::spawn(figure::backfill::keep_facts(parts.db.clone(), parts.clock.clone()));
+        tokio::spawn(figure::rollup::keep_adding(parts.db.clone(), parts.clock.clone()));
         let requests = clock::watch::OfRequests { db: parts.db.clone(), time: parts.clock.clone(), settings: settings.clone() };
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), requests));
         let dues = outreach::watch::Dues { db: parts.db.clone(), time: parts.clock.clone() };
@@ -155,6 +157,7 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
         .add_service(ServiceDayServiceServer::new(service_day::api::ServiceDays { tickets: Arc::clone(&tickets) }))
         .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets }))
         .add_service(WatchServiceServer::new(ticket::watch::Watch { db: parts.db.clone() }))
+        .add_service(WorklistServiceServer::new(ticket::worklist::Worklists { db: parts.db.clone() }))
         .add_service(DispatchServiceServer::new(dispatch))
         .add_service(FigureServiceServer::new(figure::api::Figures { db: parts.db.clone() }))
         .add_service(SettingServiceServer::new(versions))

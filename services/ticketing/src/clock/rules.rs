@@ -181,6 +181,11 @@ impl Clock {
         self.pauses.last().is_some_and(|(_, to)| to.is_none())
     }
 
+    /// When it is due; nothing is while it stands still, or when it was stopped so.
+    pub fn owed_at(&self) -> Option<Timestamp> {
+        (!self.paused()).then_some(self.due_at)
+    }
+
     /// When it next has something to say: a warning, or that it ran out.
     pub fn fires_at(&self) -> Option<Timestamp> {
         let silent = !self.runs() || self.paused() || self.breached_at.is_some();

@@ -14,18 +14,19 @@ pub async fn save(tx: &mut TenantTx, clocks: &[(Uuid, &Clock)], policy: &str) ->
     for chunk in clocks.chunks(5000) {
         let mut insert = QueryBuilder::<Postgres>::new(
             "insert into clock as c (tenant_id, ticket_id, name, round, unit_id, started_at, due_at, provisional, stopped_at, breached_at,
-               fires_at, policy, facts) ",
+               fires_at, policy, facts, still) ",
         );
         insert.push_values(chunk, |mut row, (ticket, clock)| {
             row.push_bind(tenant).push_bind(ticket).push_bind(clock.name.text()).push_bind(clock.round).push_bind(clock.unit);
             row.push_bind(clock.started_at.to_sqlx()).push_bind(clock.due_at.to_sqlx()).push_bind(clock.provisional);
             row.push_bind(clock.stopped_at.map(|at| at.to_sqlx())).push_bind(clock.breached_at.map(|at| at.to_sqlx()));
             row.push_bind(clock.fires_at().map(|at| at.to_sqlx())).push_bind(policy).push_bind(clock.facts());
+            row.push_bind(clock.paused());
         });
         insert.push(
             " on conflict (tenant_id, ticket_id, name, round) do update
               set unit_id = excluded.unit_id, due_at = excluded.due_at, provisional = excluded.provisional, stopped_at = excluded.stopped_at,
-                breached_at = excluded.breached_at, fires_at = excluded.fires_at, facts = excluded.facts
+                breached_at = excluded.breached_at, fires_at = excluded.fires_at, facts = excluded.facts, still = excluded.still
               where c.facts <> excluded.facts",
         );
         insert.build().execute(tx.conn()).await?;

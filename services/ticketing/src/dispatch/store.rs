@@ -42,7 +42,7 @@ pub async fn near(
     );
     query.push_bind(tx.tenant()).push(" and t.submitted_at >= ").push_bind(since.to_sqlx());
     query.push(" and (t.enterprise_id = ").push_bind(enterprise).push(" or t.building_id = ").push_bind(building).push(")");
-    within(&mut query, tx.tenant(), reach);
+    within(&mut query, tx.tenant(), reach, false);
     query.push(" order by t.submitted_at desc, t.id desc limit ").push_bind(COMPARED);
     query.build_query_as().fetch_all(tx.conn()).await
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use drumtower_proto::ticketing::{
     ComputeDurationsRequest, ComputeDurationsResponse, ComputeFiguresRequest, ComputeFiguresResponse, Duration, Figure, FigureDefinition,
-    FigureGroup, FigureRow, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse, ListFigureRowsRequest,
-    ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse, PublishReportRequest, Report,
-    figure_service_server::FigureService, setting, ticket::Kind,
+    FigureGroup, FigureRow, GetLiveCountersRequest, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse,
+    ListFigureRowsRequest, ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse, LiveCounters, PublishReportRequest,
+    Report, figure_service_server::FigureService, setting, ticket::Kind,
 };
 use drumtower_runtime::{Call, Db, Fault, TenantTx, clock::to_proto, log::NewEvent, page};
 use tonic::{Request, Response, Status};
@@ -181,6 +181,10 @@ impl FigureService for Figures {
 
     async fn compute_figures(&self, request: Request<ComputeFiguresRequest>) -> Result<Response<ComputeFiguresResponse>, Status> {
         Ok(self.compute(request).await?)
+    }
+
+    async fn get_live_counters(&self, request: Request<GetLiveCountersRequest>) -> Result<Response<LiveCounters>, Status> {
+        Ok(self.live(request).await?)
     }
 
     async fn compute_durations(&self, request: Request<ComputeDurationsRequest>) -> Result<Response<ComputeDurationsResponse>, Status> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::store::{self, Happened};
 use crate::ticket::{
-    rules::{Change, Ticket, facts},
+    rules::{Change, Ticket},
     store as tickets,
 };
 
@@ -80,7 +80,7 @@ fn again(id: Uuid, history: &[tickets::Told]) -> Result<Vec<Happened>, Fault> {
             Some(ticket) => {
                 let before = ticket.clone();
                 ticket.apply(&change, at);
-                made.push(Happened { ticket: id, version: told.version, at, facts: facts(&before, ticket, &change) });
+                made.push(Happened::of(id, &before, ticket, &change));
             }
         }
     }

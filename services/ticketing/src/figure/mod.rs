@@ -2,6 +2,8 @@
 
 pub mod api;
 pub mod backfill;
+mod live;
 pub mod report;
+pub mod rollup;
 pub mod rules;
 pub mod store;

@@ -6,6 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
 use super::{
+    rollup::at_one_moment,
     rules::{Counted, FIGURES, Period},
     store::{self, Row},
 };
@@ -17,7 +18,7 @@ pub type Published = (String, String, i32, Counted);
 #[tracing::instrument(name = "db.report.publish", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn publish(tx: &mut TenantTx, month: &str, period: Period, by: &str) -> Result<(), Fault> {
     // All questions see the same moment: the rows are those that are counted.
-    sqlx::raw_sql("set transaction isolation level repeatable read").execute(tx.conn()).await?;
+    at_one_moment(tx).await?;
     let unread: bool = sqlx::query_scalar("select exists (select 1 from ticket where tenant_id = $1 and not counted)")
         .bind(tx.tenant())
         .fetch_one(tx.conn())

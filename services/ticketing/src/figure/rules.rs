@@ -2,15 +2,15 @@
 //! denominator are counts of these rows, with and without what is left out of assessment.
 //!
 //! In every question `$1` is the district, `$2` and `$3` the time (from, before), `$4` the instant as of which it is known. What happened is
-//! taken as of then; when a clock is due is what is known today, for an extension or another calendar moves the promise itself.
+//! taken as of then, and so is when a clock was due: more time that was granted later changes no earlier day.
 
 use std::collections::BTreeMap;
 
 use drumtower_runtime::{
     Refusal,
-    calendar::{month_end, start_of},
+    calendar::{month_end, start_of, today},
 };
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::Deserialize;
 
 /// A figure.
@@ -52,8 +52,9 @@ macro_rules! of_archived {
     };
 }
 
-/// A rate of clocks due. One that was stopped in time by something else than what it is for (a withdrawal, a return) is not counted:
-/// nobody kept that promise, and nobody broke it. A clock of before clocks had units is the lead unit's.
+/// A rate of clocks due, as was known then: the first time that held beyond it, else the one that holds now. One that was stopped in time by
+/// something else than what it is for (a withdrawal, a return) is not counted: nobody kept that promise, and nobody broke it; nor is one that
+/// stands still. A clock of before clocks had units is the lead unit's.
 macro_rules! of_clocks {
     ($name:literal, $done:literal, $counts:literal) => {
         concat!(
@@ -64,9 +65,20 @@ macro_rules! of_clocks {
                 exists (select 1 from fact k where k.tenant_id = $1 and k.ticket_id = c.ticket_id and k.at <= $4 and ",
             $done,
             ") as done
-              from clock c join ticket l on l.tenant_id = $1 and l.id = c.ticket_id where c.tenant_id = $1 and c.name = '",
+              from (select o.ticket_id, o.unit_id, o.due_at, o.stopped_at from clock o where o.tenant_id = $1 and o.name = '",
             $name,
-            "' and c.due_at >= $2 and c.due_at < $3 and c.due_at <= $4) d where d.done or not d.in_time"
+            "' and o.due_at >= $2 and o.due_at < $3 and o.due_at <= $4 and not o.still
+                  and not exists (select 1 from clock_past p where p.tenant_id = $1 and p.ticket_id = o.ticket_id and p.name = o.name
+                    and p.round = o.round and p.until > $4)
+                union all
+                select o.ticket_id, o.unit_id, p.due_at, o.stopped_at from clock_past p
+                join clock o on o.tenant_id = $1 and o.ticket_id = p.ticket_id and o.name = p.name and o.round = p.round
+                where p.tenant_id = $1 and p.name = '",
+            $name,
+            "' and p.due_at >= $2 and p.due_at < $3 and p.due_at <= $4 and p.until > $4
+                  and not exists (select 1 from clock_past e where e.tenant_id = $1 and e.ticket_id = p.ticket_id and e.name = p.name
+                    and e.round = p.round and e.until > $4 and e.until < p.until)) c
+              join ticket l on l.tenant_id = $1 and l.id = c.ticket_id) d where d.done or not d.in_time"
         )
     };
 }
@@ -124,10 +136,10 @@ pub const FIGURES: &[Definition] = &[
     },
     Definition {
         code: "resolve_on_time",
-        version: 1,
+        version: 2,
         zh: "按时办结率",
         en: "Resolved on time",
-        counted: "期间到期的办理时限 C5，不含到期前撤回、并单、挂账的 / resolution clocks due in the time, without those that a withdrawal, a merger or the ledger ended before",
+        counted: "期间到期的办理时限 C5，不含到期前撤回、并单、挂账的和暂停中的 / resolution clocks due in the time, without those that a withdrawal, a merger or the ledger ended before, or that stand still",
         counts: IN_TIME,
         is_count: false,
         less: false,
@@ -135,10 +147,10 @@ pub const FIGURES: &[Definition] = &[
     },
     Definition {
         code: "resolve_early",
-        version: 1,
+        version: 2,
         zh: "提前办结率",
         en: "Resolved early",
-        counted: "期间到期的办理时限 C5，不含到期前撤回、并单、挂账的 / resolution clocks due in the time, without those that a withdrawal, a merger or the ledger ended before",
+        counted: "期间到期的办理时限 C5，不含到期前撤回、并单、挂账的和暂停中的 / resolution clocks due in the time, without those that a withdrawal, a merger or the ledger ended before, or that stand still",
         counts: "至少提前一日停止 / stopped on an earlier day",
         is_count: false,
         less: false,
@@ -299,6 +311,24 @@ pub const FIGURES: &[Definition] = &[
     },
 ];
 
+/// Facts whose number in all is told live: each day that is over is added up once.
+pub const ADDED_UP: [&str; 3] = ["ARCHIVE", "RATE", "UNSOLVE"];
+
+/// How long after a day it is added up; longer than half an hour more than any transaction lasts, so that none of that day's is missed.
+const SETTLED: SignedDuration = SignedDuration::from_hours(1);
+/// How long after a day what is written of it counts as late. Half of the above: whatever is not late is there when the day is added up.
+const LATE: SignedDuration = SignedDuration::from_mins(30);
+
+/// The first day that must not be added up yet.
+pub fn settled(now: Timestamp) -> Date {
+    today(now - SETTLED)
+}
+
+/// Whether the day of something that is written now may have been added up.
+pub fn late(at: Timestamp, now: Timestamp) -> bool {
+    today(at) < today(now - LATE)
+}
+
 /// A figure by its code.
 pub fn definition(code: &str) -> Result<&'static Definition, Refusal> {
     let found = FIGURES.iter().find(|figure| figure.code == code);
@@ -451,6 +481,18 @@ mod tests {
         assert_eq!(Period::read("2026-02-30", "2026-03-01", "", now).expect_err("no day").reason(), "DATE");
         let known = Period::read("2026-03-01", "2026-03-31", "2026-03-10", now).expect("read");
         assert_eq!(known.as_of.to_string(), "2026-03-10T16:00:00Z");
+    }
+
+    #[test]
+    fn what_is_not_late_is_there_when_its_day_is_added_up() {
+        let at = |text: &str| format!("2026-03-{text}+08:00").parse::<Timestamp>().expect("a time");
+        let (end, long) = (at("10T23:59:59"), SignedDuration::from_mins(29));
+        assert!(!late(end, at("11T00:29:59")) && late(end, at("11T00:30:00")) && !late(end, end));
+        // Begun just before it would have been late, and half an hour on its way.
+        let last = at("11T00:29:59") + long;
+        assert!(settled(last) <= today(end), "the day is not added up while it is on its way");
+        assert_eq!(settled(at("11T01:00:00")).to_string(), "2026-03-11");
+        assert_eq!(settled(at("11T00:59:59")).to_string(), "2026-03-10");
     }
 
     #[test]

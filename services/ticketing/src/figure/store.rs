@@ -6,8 +6,8 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::rules::{Counted, Definition, Period};
-use crate::ticket::rules::Fact;
+use super::rules::{self, Counted, Definition, Period};
+use crate::ticket::rules::{Change, Fact, Moved, Ticket, facts, moved};
 
 /// What happened in one version of a request.
 #[derive(Debug, Clone)]
@@ -16,20 +16,63 @@ pub struct Happened {
     pub version: i64,
     pub at: jiff::Timestamp,
     pub facts: Vec<Fact>,
+    pub moved: Vec<Moved>,
 }
 
-/// Facts of some versions of requests. What is kept already stays as it is.
-#[tracing::instrument(name = "db.fact.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+impl Happened {
+    /// What a change that was just made brought about.
+    pub fn of(ticket: Uuid, before: &Ticket, after: &Ticket, change: &Change) -> Self {
+        let (version, at) = (after.version, after.updated_at);
+        Self { ticket, version, at, facts: facts(before, after, change), moved: moved(before, after) }
+    }
+}
+
+/// Keeps what happened in some versions of requests. What is kept already stays as it is.
 pub async fn insert(tx: &mut TenantTx, happened: &[Happened]) -> sqlx::Result<()> {
+    let now = tx.now();
+    let (late, lately): (Vec<&Happened>, Vec<&Happened>) = happened.iter().partition(|one| rules::late(one.at, now));
+    insert_facts(tx, &lately, false).await?;
+    insert_facts(tx, &late, true).await?;
+    insert_moved(tx, happened).await
+}
+
+/// Facts. Of days that may have been added up already, what is new is noted to be added.
+#[tracing::instrument(name = "db.fact.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn insert_facts(tx: &mut TenantTx, happened: &[&Happened], late: bool) -> sqlx::Result<()> {
     let tenant = tx.tenant();
     let rows: Vec<_> = happened.iter().flat_map(|one| one.facts.iter().zip(0i16..).map(move |(fact, place)| (one, fact, place))).collect();
     for chunk in rows.chunks(5000) {
-        let mut insert =
-            QueryBuilder::<Postgres>::new("insert into fact (tenant_id, ticket_id, version, place, name, unit_id, value, at) ");
+        let mut insert = QueryBuilder::<Postgres>::new(if late { "with f as (" } else { "" });
+        insert.push("insert into fact (tenant_id, ticket_id, version, place, name, unit_id, value, at) ");
         insert.push_values(chunk, |mut row, (one, fact, place)| {
             row.push_bind(tenant).push_bind(one.ticket).push_bind(one.version).push_bind(place).push_bind(fact.name);
             row.push_bind(fact.unit).push_bind(fact.value).push_bind(one.at.to_sqlx());
         });
+        insert.push(" on conflict do nothing");
+        if late {
+            insert
+                .push(" returning name, value, at) insert into fact_late (tenant_id, id, name, value, day, count) select ")
+                .push_bind(tenant);
+            insert.push(", ").push_bind(Uuid::now_v7());
+            insert.push(", name, value, (at at time zone 'Asia/Shanghai')::date as day, count(*) from f where name = any(");
+            insert.push_bind(rules::ADDED_UP).push(") group by name, value, day");
+        }
+        insert.build().execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+#[tracing::instrument(name = "db.clock.past", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn insert_moved(tx: &mut TenantTx, happened: &[Happened]) -> sqlx::Result<()> {
+    let tenant = tx.tenant();
+    let rows: Vec<_> = happened.iter().flat_map(|one| one.moved.iter().map(move |moved| (one, moved))).collect();
+    for chunk in rows.chunks(5000) {
+        let mut insert = QueryBuilder::<Postgres>::new("insert into clock_past (tenant_id, ticket_id, name, round, until, due_at) ");
+        insert.push_values(chunk, |mut row, (one, moved)| {
+            row.push_bind(tenant).push_bind(one.ticket).push_bind(moved.name.text()).push_bind(moved.round);
+            row.push_bind(one.at.to_sqlx()).push_bind(moved.due_at.map(|at| at.to_sqlx()));
+        });
+        // Two in the same moment: what was due until then is what the first says.
         insert.push(" on conflict do nothing");
         insert.build().execute(tx.conn()).await?;
     }

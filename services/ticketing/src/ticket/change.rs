@@ -8,7 +8,11 @@ use super::{
     store::{self, History, Matter},
     tell,
 };
-use crate::{attachment, figure, setting::Setting};
+use crate::{
+    attachment,
+    figure::{self, store::Happened},
+    setting::Setting,
+};
 
 /// The words that go with a change, and who the history says said them.
 #[derive(Debug, Clone, Copy)]
@@ -68,9 +72,7 @@ pub async fn change(
         };
         store::check_in(tx, matter.id, &arrival, call.now).await?;
     }
-    let facts = rules::facts(&before, &ticket, &event.change);
-    let happened = figure::store::Happened { ticket: matter.id, version: event.version, at: event.at, facts };
-    figure::store::insert(tx, &[happened]).await?;
+    figure::store::insert(tx, &[Happened::of(matter.id, &before, &ticket, &event.change)]).await?;
     tx.emit(tell::event(&matter, &before, &ticket, &event));
     Ok((matter, ticket))
 }

@@ -116,7 +116,7 @@ fn lead(id: Uuid, past: &PastTicket, enterprise: Uuid, requester: Uuid, now: Tim
         let change = rules::decide(&ticket, &command, &who, at, book)?;
         let before = ticket.clone();
         ticket.apply(&change, at);
-        happened.push(Happened { ticket: id, version: ticket.version, at, facts: rules::facts(&before, &ticket, &change) });
+        happened.push(Happened::of(id, &before, &ticket, &change));
         let event = Event { version: ticket.version, verb: command.verb(), at, unit: ticket.lead, change };
         events.push((event, ticket.state));
     }
@@ -210,6 +210,8 @@ pub async fn save(tx: &mut TenantTx, past: &[Past], actor: &str, policy: &str) -
     clock::store::save(tx, &clocks, policy).await?;
     let happened: Vec<Happened> = fresh.iter().flat_map(|past| past.happened.iter().cloned()).collect();
     figure::store::insert(tx, &happened).await?;
+    let submitted: Vec<Timestamp> = fresh.iter().map(|past| past.ticket.submitted_at).collect();
+    figure::rollup::submitted(tx, &submitted).await?;
     for past in &fresh {
         let facts = serde_json::json!({ "number": past.matter.number, "state": past.ticket.state.as_str_name() });
         tx.emit(NewEvent::new("ticket.imported", past.matter.id, past.ticket.version).facts(facts));

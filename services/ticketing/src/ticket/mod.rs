@@ -16,5 +16,6 @@ pub mod store;
 pub mod submit;
 pub mod tell;
 pub mod watch;
+pub mod worklist;
 
 pub use itself::{by_itself, some_by_themselves};

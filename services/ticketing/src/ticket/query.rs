@@ -18,8 +18,26 @@ use super::{
 };
 
 /// Fields that a filter may name.
-const OFFERED: [&str; 10] =
-    ["state", "kind", "urgency", "lead_unit_id", "enterprise_id", "overdue", "waits", "supervision", "parent_id", "source"];
+const OFFERED: [&str; 15] = [
+    "state",
+    "kind",
+    "urgency",
+    "lead_unit_id",
+    "enterprise_id",
+    "overdue",
+    "waits",
+    "supervision",
+    "parent_id",
+    "source",
+    "open",
+    "due_before",
+    "ordered",
+    "to_attend",
+    "handler_id",
+];
+
+/// Of requests `t` that are not over. Written out, so that indexes of those alone are found.
+pub const OPEN: &str = "t.state not in (10, 11, 12, 13)";
 
 /// What a filter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,6 +52,11 @@ pub struct Filter {
     supervision: Option<i16>,
     parent: Option<Uuid>,
     source: Option<Source>,
+    open: Option<bool>,
+    due_before: Option<Timestamp>,
+    ordered: Option<bool>,
+    to_attend: Option<bool>,
+    handler: Option<Uuid>,
 }
 
 impl Filter {
@@ -60,6 +83,11 @@ impl Filter {
                 "parent_id" => filter.parent = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "source" => filter.source = Some(Source::from_str_name(&value).ok_or_else(bad)?),
                 "supervision" => filter.supervision = Some(value.parse().map_err(|_| bad())?),
+                "open" => filter.open = Some(value.parse().map_err(|_| bad())?),
+                "due_before" => filter.due_before = Some(value.parse().map_err(|_| bad())?),
+                "ordered" => filter.ordered = Some(value.parse().map_err(|_| bad())?),
+                "to_attend" => filter.to_attend = Some(value.parse().map_err(|_| bad())?),
+                "handler_id" => filter.handler = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 _ => return Err(page::unknown_field(&field, &OFFERED)),
             }
         }
@@ -67,20 +95,14 @@ impl Filter {
     }
 }
 
+/// States in which units have parts that are open.
+pub const AT_WORK: [State; 8] =
+    [State::Dispatched, State::Handling, State::OnSite, State::Consulting, State::Review, State::Callback, State::Redo, State::Ledger];
+
 impl Filter {
     /// Whether only requests fit in which no unit's part that matters is closed: those that are at work.
     fn asks_for_open_work(&self) -> bool {
-        let at_work = [
-            State::Dispatched,
-            State::Handling,
-            State::OnSite,
-            State::Consulting,
-            State::Review,
-            State::Callback,
-            State::Redo,
-            State::Ledger,
-        ];
-        self.state.is_some_and(|state| at_work.contains(&state)) || self.overdue == Some(true)
+        self.state.is_some_and(|state| AT_WORK.contains(&state)) || [self.overdue, self.open, self.to_attend].contains(&Some(true))
     }
 }
 
@@ -94,19 +116,24 @@ pub async fn page(tx: &mut TenantTx, filter: &Filter, reach: &Reach, after: Afte
     write!(text, "select {COLUMNS} from ticket t where t.tenant_id = ").map_err(|error| Fault::broken(error.to_string()))?;
     let mut query = QueryBuilder::<Postgres>::new(text);
     query.push_bind(tx.tenant());
-    // A unit's requests are few among all, or very many: they are found in the order of its own index, not by looking at all others.
-    let of_units = !reach.all && !reach.nodes.is_empty() && reach.enterprise.is_none() && reach.own.is_none();
-    if of_units {
+    // A unit's requests are few among all, or very many: they are found in the order of its own index, not by looking at all others. Those
+    // for which something waits are few in the whole district.
+    if by_unit_alone(reach) && filter.waits.is_none() {
         newest_of_units(&mut query, tx.tenant(), filter, reach, after, limit);
     } else {
-        within(&mut query, tx.tenant(), reach);
-        filtered(&mut query, filter);
+        within(&mut query, tx.tenant(), reach, filter.asks_for_open_work());
+        filtered(&mut query, tx.tenant(), filter, reach);
         if let Some((at, id)) = after {
             query.push(" and (t.submitted_at, t.id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
         }
     }
     query.push(" order by t.submitted_at desc, t.id desc limit ").push_bind(limit);
     Ok(query.build_query_as::<Row>().fetch_all(tx.conn()).await?)
+}
+
+/// Whether somebody reads by what units have to do with it, and in no other way.
+pub fn by_unit_alone(reach: &Reach) -> bool {
+    !reach.all && !reach.nodes.is_empty() && reach.enterprise.is_none() && reach.own.is_none()
 }
 
 /// The newest of each unit, so many that the newest of all units are among them.
@@ -119,15 +146,15 @@ fn newest_of_units(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Fil
     if filter.asks_for_open_work() {
         query.push(" and a.state <> 5");
     }
-    filtered(query, filter);
+    filtered(query, tenant, filter, reach);
     if let Some((at, id)) = after {
         query.push(" and (a.submitted_at, a.ticket_id) < (").push_bind(at.to_sqlx()).push(", ").push_bind(id).push(")");
     }
     query.push(" order by a.submitted_at desc, a.ticket_id desc limit ").push_bind(limit).push(") n)");
 }
 
-/// What the filter says of a request `t`.
-fn filtered(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+/// What the filter says of a request `t`. What has an index of its own is written out, not bound: only then the index is found.
+pub fn filtered(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter, reach: &Reach) {
     if let Some(state) = filter.state {
         query.push(" and t.state = ").push_bind(super::store::small(state as i32));
     }
@@ -144,7 +171,7 @@ fn filtered(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
         query.push(" and t.enterprise_id = ").push_bind(enterprise);
     }
     if let Some(overdue) = filter.overdue {
-        query.push(" and t.overdue = ").push_bind(overdue);
+        query.push(if overdue { " and t.overdue" } else { " and not t.overdue" });
     }
     if let Some(waits) = filter.waits {
         // Said twice, for the index holds only requests for which something waits.
@@ -159,10 +186,37 @@ fn filtered(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     if let Some(level) = filter.supervision {
         query.push(" and t.supervision = ").push_bind(level);
     }
+    at_work(query, tenant, filter, reach);
 }
 
-/// Only rows that the caller's roles reach.
-pub fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
+/// What the filter says of work that is to be done.
+fn at_work(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter, reach: &Reach) {
+    let not = |wanted: bool| if wanted { "" } else { "not " };
+    if let Some(open) = filter.open {
+        query.push(format_args!(" and {}({OPEN})", not(open)));
+    }
+    if let Some(before) = filter.due_before {
+        query.push(" and t.due_at < ").push_bind(before.to_sqlx());
+    }
+    if let Some(ordered) = filter.ordered {
+        query.push(if ordered { " and t.supervision >= 3" } else { " and t.supervision < 3" });
+    }
+    if let Some(wanted) = filter.to_attend {
+        query.push(format_args!(" and t.id {}in (select c.ticket_id from clock c where c.tenant_id = ", not(wanted))).push_bind(tenant);
+        query.push(" and c.name = 'C8' and c.stopped_at is null");
+        if !reach.all {
+            query.push(" and c.unit_id = any(").push_bind(reach.nodes.clone()).push(")");
+        }
+        query.push(")");
+    }
+    if let Some(handler) = filter.handler {
+        query.push(" and t.id in (select h.ticket_id from assignment h where h.tenant_id = ").push_bind(tenant);
+        query.push(" and h.handler_id = ").push_bind(handler).push(" and h.state <> 5)");
+    }
+}
+
+/// Only rows that the caller's roles reach; by a unit only those in which its part is open, when that is what is asked for.
+pub fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach, open: bool) {
     if reach.all {
         return;
     }
@@ -175,7 +229,7 @@ pub fn within(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
     }
     if !reach.nodes.is_empty() {
         query.push(" or t.id in (select a.ticket_id from assignment a where a.tenant_id = ").push_bind(tenant);
-        query.push(" and a.unit_id = any(").push_bind(reach.nodes.clone()).push("))");
+        query.push(" and a.unit_id = any(").push_bind(reach.nodes.clone()).push(if open { ") and a.state <> 5)" } else { "))" });
     }
     query.push(")");
 }
@@ -194,13 +248,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_open_is_all_that_is_not_over() {
+        let over: Vec<String> = super::super::store::over().iter().map(i16::to_string).collect();
+        assert_eq!(OPEN, format!("t.state not in ({})", over.join(", ")));
+        assert!(AT_WORK.iter().all(|state| !super::super::store::over().contains(&super::super::store::small(*state as i32))));
+    }
+
+    #[test]
     fn a_filter_names_fields_and_values_that_exist() {
         let filter = Filter::read(r#"state = "HANDLING" AND urgency = "NORMAL" AND overdue = true"#).expect("read");
         let wanted = Filter { state: Some(State::Handling), urgency: Some(Urgency::Normal), overdue: Some(true), ..Filter::default() };
         assert_eq!(filter, wanted);
-        for (bad, reason) in
-            [("state = X", "FILTER_VALUE"), ("title = x", "FILTER_FIELD"), ("state", "FILTER"), ("overdue = 1", "FILTER_VALUE")]
-        {
+        for (bad, reason) in [
+            ("state = X", "FILTER_VALUE"),
+            ("title = x", "FILTER_FIELD"),
+            ("state", "FILTER"),
+            ("overdue = 1", "FILTER_VALUE"),
+            ("due_before = \"soon\"", "FILTER_VALUE"),
+            ("handler_id = me", "FILTER_VALUE"),
+        ] {
             assert_eq!(Filter::read(bad).expect_err("refused").reason(), reason, "{bad}");
         }
     }

@@ -154,7 +154,7 @@ fn told(rows: &[Row], event: Event) -> Option<TicketChange> {
 }
 
 #[tracing::instrument(name = "db.watch.head", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
+pub async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
     let seq: Option<i64> =
         sqlx::query_scalar("select max(seq) from log where tenant_id = $1").bind(tx.tenant()).fetch_one(tx.conn()).await?;
     Ok(seq.unwrap_or(0))
@@ -177,6 +177,6 @@ async fn reached(tx: &mut TenantTx, reach: &Reach, ids: &[Uuid]) -> sqlx::Result
         "select t.id, t.number, t.title, t.state, t.lead_unit_id, t.supervision, t.overdue from ticket t where t.tenant_id = ",
     );
     query.push_bind(tx.tenant()).push(" and t.id = any(").push_bind(ids.to_vec()).push(")");
-    within(&mut query, tx.tenant(), reach);
+    within(&mut query, tx.tenant(), reach, false);
     query.build_query_as().fetch_all(tx.conn()).await
 }

@@ -1,6 +1,7 @@
 //! What figures count, as it happens: a pure function of a change, so that a request's events alone make all its facts again.
 
 use drumtower_proto::ticketing::ticket;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Aside, Change, State, Ticket};
@@ -15,11 +16,28 @@ pub struct Fact {
     pub value: i32,
 }
 
+/// A clock that a change moved: when it was due until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub name: Name,
+    pub round: i32,
+    /// None while it stood still.
+    pub due_at: Option<Timestamp>,
+}
+
+/// The clocks that a change moved, made to stand still or set going again.
+pub fn moved(before: &Ticket, after: &Ticket) -> Vec<Moved> {
+    let now = |name, round| after.clocks.iter().find(|clock| clock.name == name && clock.round == round);
+    let was = before.clocks.iter().filter(|was| now(was.name, was.round).is_some_and(|now| now.owed_at() != was.owed_at()));
+    was.map(|was| Moved { name: was.name, round: was.round, due_at: was.owed_at() }).collect()
+}
+
 /// The facts of a change, in a steady order.
 pub fn facts(before: &Ticket, after: &Ticket, change: &Change) -> Vec<Fact> {
     let lead = after.lead.or(before.lead);
     let of_lead = |name, value| Fact { name, unit: lead, value };
     let mut facts = match change {
+        Change::Accepted { .. } => vec![Fact { name: "ACCEPT", unit: None, value: 1 }],
         Change::Dispatched { lead, .. } => vec![Fact { name: "DISPATCH", unit: Some(*lead), value: before.return_count + 1 }],
         Change::Signed { unit, .. } => vec![Fact { name: "SIGN", unit: Some(*unit), value: 1 }],
         Change::Contacted { unit, .. } => contacted(before, after, *unit),
@@ -57,7 +75,13 @@ fn of_aside(before: &Ticket, change: &Aside, lead: Option<Uuid>) -> Vec<Fact> {
     match change {
         Aside::Extended { clocks, .. } if clocks.iter().any(|clock| clock.name == Name::C5) => of_lead("EXTEND", 1),
         Aside::Excluded { .. } => of_lead("EXCLUDE", 1),
-        Aside::Reopened { .. } => of_lead("REOPEN", 1),
+        Aside::Reopened { .. } => {
+            let mut facts = of_lead("REOPEN", 1);
+            if before.result == ticket::Result::Resolved {
+                facts.extend(of_lead("UNSOLVE", 1));
+            }
+            facts
+        }
         Aside::RatingVerified { founded: false, .. } | Aside::RatingAppealDecided { upheld: true, .. } => {
             of_lead("UNFOUNDED", before.score)
         }

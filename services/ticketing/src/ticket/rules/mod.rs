@@ -18,7 +18,7 @@ use crate::clock::rules::{Clock, Name, Promises};
 
 pub use decide::{decide, distance_m, independent, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
-pub use facts::{Fact, facts};
+pub use facts::{Fact, Moved, facts, moved};
 pub use machine::Machine;
 pub use side::{Aside, Asked, Beside, Decision, Side, Sought};
 

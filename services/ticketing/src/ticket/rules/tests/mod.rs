@@ -5,6 +5,7 @@ use drumtower_runtime::calendar::Calendar;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+mod facts;
 mod machine;
 mod side;
 mod walk;
