@@ -89,22 +89,33 @@ impl Default for Hotline {
         Self {
             url: String::new(),
             kinds: pairs(&[("咨询", "CONSULT"), ("求助", "HELP"), ("投诉", "COMPLAINT"), ("建议", "SUGGESTION")]),
-            states: pairs(&[
-                ("ACCEPTED", "已受理"),
-                ("DISPATCHED", "已派单"),
-                ("HANDLING", "办理中"),
-                ("ON_SITE", "现场处置"),
-                ("CONSULTING", "会商中"),
-                ("REVIEW", "待审核"),
-                ("CALLBACK", "待回访"),
-                ("REDO", "重办"),
-                ("ARCHIVED", "已办结"),
-                ("REFUSED", "不予受理"),
-                ("WITHDRAWN", "已撤回"),
-                ("MERGED", "已并单"),
-                ("LEDGER", "挂账"),
-            ]),
+            // That it came in is nothing to tell who sent it.
+            states: (1..=14)
+                .filter_map(|number| State::try_from(number).ok().filter(|state| *state != State::Submitted))
+                .map(|state| (state.as_str_name().to_owned(), in_words(state).to_owned()))
+                .collect(),
         }
+    }
+}
+
+/// Where a request stands, as people outside call it.
+pub fn in_words(state: State) -> &'static str {
+    match state {
+        State::Unspecified => "",
+        State::Submitted => "待受理",
+        State::Accepted => "已受理",
+        State::Dispatched => "已派单",
+        State::Handling => "办理中",
+        State::OnSite => "现场处置",
+        State::Consulting => "会商中",
+        State::Review => "待审核",
+        State::Callback => "待回访",
+        State::Redo => "重办",
+        State::Archived => "已办结",
+        State::Refused => "不予受理",
+        State::Withdrawn => "已撤回",
+        State::Merged => "已并单",
+        State::Ledger => "挂账",
     }
 }
 
@@ -425,6 +436,7 @@ mod tests {
 
     #[test]
     fn settings_are_checked_and_what_is_missing_is_the_platforms() {
+        assert_eq!(Hotline::default().states.len(), 13, "every state but that it came in");
         for kind in [Kind::Hotline, Kind::Vision, Kind::Open311] {
             let own = Settings::read(kind, "").expect("the platform's own");
             assert_eq!(Settings::read(kind, &own.text().expect("JSON")).expect("read again"), own);

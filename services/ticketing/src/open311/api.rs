@@ -26,7 +26,7 @@ use crate::{
     channel::{
         api::hash,
         intake::{Brought, Called},
-        rules::{Settings, titled},
+        rules::{Settings, in_words, titled},
         store::{self as channels, Row as Channel},
     },
     ticket::{api::Tickets, store as tickets},
@@ -262,7 +262,8 @@ fn discovery(client: &Client) -> Node {
     let formats = vec![Node::text("text/xml"), Node::text("application/json")];
     let endpoint = Node::Fields(vec![
         ("specification", Node::text("http://wiki.open311.org/GeoReport_v2")),
-        ("url", Node::text("/open311/v2")),
+        // From the address of this document, where the district does not say its own.
+        ("url", Node::text(if client.catalogue.endpoint.is_empty() { "v2" } else { &client.catalogue.endpoint })),
         ("changeset", changed()),
         ("type", Node::text("production")),
         ("formats", Node::List("format", formats)),
@@ -314,7 +315,7 @@ fn of_request(catalogue: &Catalogue, row: Row, agency: String) -> Node {
     Node::Fields(vec![
         ("service_request_id", Node::text(row.number)),
         ("status", Node::text(if closed { "closed" } else { "open" })),
-        ("status_notes", Node::text(if signed_off { row.result_text } else { state.as_str_name().to_owned() })),
+        ("status_notes", Node::text(if signed_off { row.result_text } else { in_words(state).to_owned() })),
         ("service_name", Node::text(name)),
         ("service_code", Node::text(row.topic)),
         ("description", Node::text(row.description)),

@@ -25,6 +25,8 @@ pub struct Catalogue {
     pub public: bool,
     /// Submissions are answered with a token instead of a number.
     pub tokens: bool,
+    /// The public address of the interface, for discovery.
+    pub endpoint: String,
     /// Whom to ask for a key, and whom about the interface.
     pub key_service: String,
     pub contact: String,
@@ -98,6 +100,7 @@ impl Default for Catalogue {
             ],
             public: false,
             tokens: false,
+            endpoint: String::new(),
             key_service: "请向区指挥中心申请密钥".to_owned(),
             contact: "区指挥中心".to_owned(),
             notice: "已收到，受理后可凭编号查询进度".to_owned(),
