@@ -20,6 +20,7 @@ use super::{
     store::{self, Row, Seen},
 };
 use crate::{
+    attachment::picture,
     setting::Setting,
     ticket::{
         change::{Said as Words, change},
@@ -27,6 +28,9 @@ use crate::{
         store as tickets,
     },
 };
+
+/// What a camera's picture is called.
+const PICTURE: &str = "摄像头画面";
 
 /// What the headers of a signed message say.
 struct Signed {
@@ -67,7 +71,7 @@ pub fn secret_bytes(secret: &str) -> Vec<u8> {
 enum Message {
     Created(Box<Ready>, String),
     Verb { request: String, command: Command, text: String },
-    Seen { sighting: Sighting, sight: Sight, at: Position, ready: Box<Ready> },
+    Seen { sighting: Sighting, sight: Sight, at: Position, picture: Option<Uuid>, ready: Box<Ready> },
 }
 
 impl Channels {
@@ -100,9 +104,9 @@ impl Channels {
         let (outcome, ticket, number) = match message {
             Message::Created(ready, foreign) => self.created(&mut tx, &setting, &channel, *ready, &foreign).await?,
             Message::Verb { request, command, text } => self.done(&mut tx, &call, (&setting, &channel), (&request, command, &text)).await?,
-            Message::Seen { sighting, sight, at, ready } => {
+            Message::Seen { sighting, sight, at, picture, ready } => {
                 let Settings::Vision(vision) = &settings else { return Err(Fault::broken("only cameras see")) };
-                let judged = Judged { key: &signed.id, sighting: &sighting, sight: &sight, at, vision };
+                let judged = Judged { key: &signed.id, sighting: &sighting, sight: &sight, at, picture, vision };
                 self.seen(&mut tx, &call, (&setting, &channel), judged, *ready).await?
             }
         };
@@ -139,12 +143,18 @@ impl Channels {
                 let sighting = Sighting::read(envelope, call.now)?;
                 let unknown = || Refusal::invalid("data.type", "TYPE", "该事件类型未配置", "this type is not set");
                 let sight = vision.types.get(&sighting.what).ok_or_else(unknown)?.clone();
+                // What is not sure becomes no request, and its picture is nobody's.
+                let picture = sighting.picture()?.filter(|_| rules::is_sure(&sight, sighting.confidence));
                 let at = match sighting.building_id {
                     Some(building) => self.tickets.cards.standing(call, building).await?,
                     None => sighting.position().ok_or_else(unknown)?,
                 };
                 let ready = self.tickets.ready(call, channel.account_id, from_camera(&sighting, &sight)).await?;
-                Ok(Message::Seen { sighting, sight, at, ready: Box::new(ready) })
+                let picture = match picture {
+                    Some(bytes) => self.examiner.keep_picture(call, (channel.account_id, PICTURE), &bytes).await?,
+                    None => None,
+                };
+                Ok(Message::Seen { sighting, sight, at, picture, ready: Box::new(ready) })
             }
             Settings::Open311(_) => Err(Refusal::not_found("channel").into()),
         }
@@ -193,7 +203,7 @@ impl Channels {
         seen: Judged<'_>,
         ready: Ready,
     ) -> Result<(Outcome, Option<Uuid>, String), Fault> {
-        let Judged { key, sighting, sight, at, vision } = seen;
+        let Judged { key, sighting, sight, at, picture, vision } = seen;
         store::lock(tx, channel.id).await?;
         let window = SignedDuration::from_mins(vision.window_minutes);
         let lately = store::lately(tx, channel.id, &sighting.what, (sighting.seen_at, window)).await?;
@@ -210,6 +220,9 @@ impl Channels {
                 (Outcome::Created, Some(found.0.id), found.0.number)
             }
         };
+        if let Some((ticket, picture)) = ticket.zip(picture) {
+            picture::show(tx, ticket, picture).await?;
+        }
         let note = Seen { key, what: &sighting.what, at, confidence: sighting.confidence, seen_at: sighting.seen_at, ticket };
         store::saw(tx, channel.id, &note).await?;
         Ok((outcome, ticket, number))
@@ -222,6 +235,7 @@ struct Judged<'a> {
     sighting: &'a Sighting,
     sight: &'a Sight,
     at: Position,
+    picture: Option<Uuid>,
     vision: &'a Vision,
 }
 
