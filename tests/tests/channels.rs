@@ -200,6 +200,64 @@ async fn what_cameras_see_is_one_matter_and_danger_goes_straight_to_dispatch() {
     assert_eq!(send(&sysadmin, &channel, &secret, "v-8", &seen("smoke", 0.9, 99.0)).await.reason(), "POSITION");
 }
 
+/// A small picture, of one colour.
+fn picture(blue: u8) -> String {
+    use base64::Engine as _;
+    let mut png = std::io::Cursor::new(Vec::new());
+    let pixels = image::RgbImage::from_pixel(40, 30, image::Rgb([200, 30, blue]));
+    pixels.write_to(&mut png, image::ImageFormat::Png).expect("encoded");
+    base64::engine::general_purpose::STANDARD.encode(png.into_inner())
+}
+
+#[tokio::test]
+async fn the_picture_of_what_a_camera_saw_is_kept_for_units_alone() {
+    let (channel, secret) = open("VISION", json!({})).await;
+    let [sysadmin, dispatcher] = [person("sysadmin").await, person("dispatcher").await];
+    let with = |confidence: f64, picture: &str| {
+        let mut message = seen("garbage", confidence, 26.5);
+        message["data"]["picture"] = picture.into();
+        message
+    };
+    let all = "select count(*) from ticketing.attachment where name = '摄像头画面'";
+    let count = async || -> i64 { sqlx::query_scalar(all).fetch_one(&mut world().admin().await).await.expect("a number") };
+    // What is no picture is refused before anything happens; put right, the same message is taken.
+    for none in ["!!", "aGVsbG8="] {
+        assert_eq!(send(&sysadmin, &channel, &secret, "p-1", &with(0.9, none)).await.reason(), "NOT_A_PHOTO");
+    }
+    let broken = send(&sysadmin, &channel, &secret, "p-1", &with(0.9, "iVBORw0KGgoAAAA=")).await;
+    assert_eq!(broken.reason(), "UNREADABLE", "a picture only by its first bytes");
+    let messages = sysadmin.get(&format!("/v1/channels/{channel}/messages")).await.ok();
+    assert_eq!(messages["messages"], json!([]));
+    let before = count().await;
+    assert_eq!(send(&sysadmin, &channel, &secret, "p-0", &with(0.1, &picture(0))).await.ok()["outcome"], "BELOW_THRESHOLD");
+    assert_eq!(count().await, before, "what is no request keeps no picture");
+
+    let made = send(&sysadmin, &channel, &secret, "p-1", &with(0.9, &picture(1))).await.ok();
+    assert_eq!(made["outcome"], "CREATED");
+    let joined = with(0.95, &picture(2));
+    assert_eq!(send(&sysadmin, &channel, &secret, "p-2", &joined).await.ok()["outcome"], "JOINED");
+    assert_eq!(send(&sysadmin, &channel, &secret, "p-2", &joined).await.ok()["repeated"], true);
+    let path = format!("/v1/tickets/{}/attachments", text(&made["ticket_id"]));
+    let kept = dispatcher.get(&path).await.ok()["attachments"].as_array().cloned().unwrap_or_default();
+    assert_eq!(kept.len(), 2, "one a message: {kept:?}");
+    for one in &kept {
+        let said = (text(&one["state"]), text(&one["visibility"]), text(&one["kind"]), text(&one["content_type"]), &one["used"]);
+        assert_eq!(said, ("READY", "INTERNAL", "PHOTO", "image/png", &json!(true)));
+    }
+    let link = dispatcher.get(&format!("/v1/attachments/{}/link", text(&kept[0]["id"]))).await.ok();
+    let bytes = dispatcher.http.get(format!("{}{}", dispatcher.base, text(&link["path"]))).send().await.expect("an answer");
+    let shown = image::load_from_memory(&bytes.bytes().await.expect("bytes")).expect("a picture").to_rgb8();
+    assert_eq!((shown.dimensions(), shown.get_pixel(3, 3).0), ((40, 30), [200, 30, 1]));
+    // Enough is enough: the eleventh goes again, and the message is taken all the same.
+    for number in 3..=11 {
+        assert_eq!(
+            send(&sysadmin, &channel, &secret, &format!("p-{number}"), &with(0.9, &picture(number))).await.ok()["outcome"],
+            "JOINED"
+        );
+    }
+    assert_eq!(dispatcher.get(&path).await.ok()["attachments"].as_array().map(Vec::len), Some(10));
+}
+
 #[tokio::test]
 async fn open311_clients_of_others_submit_and_follow() {
     let attribute = json!({ "code": "KIND", "description": "灯的种类", "datatype": "singlevaluelist", "required": true,

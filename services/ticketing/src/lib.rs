@@ -131,7 +131,7 @@ fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
 
 fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
     let downloads = Semaphore::new(attachment::api::DOWNLOADS);
-    let attachments = attachment::api::Attachments { examiner, quota: parts.config.store.quota_bytes, downloads };
+    let attachments = attachment::api::Attachments { examiner: examiner.clone(), downloads };
     // As much as the guard takes: what is larger than a piece may be hears it from us.
     let attachments = AttachmentServiceServer::new(attachments).max_decoding_message_size(16 * 1024 * 1024);
     let versions = setting::api::Versions { db: parts.db.clone(), settings: settings.clone(), cards: cards(parts) };
@@ -145,12 +145,13 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
     };
     let tickets = Arc::new(tickets);
     let web = Web::new(&parts.config.outgoing.inside).map_err(|error| format!("{error:?}"))?;
-    let channels = channel::api::Channels { tickets: Arc::clone(&tickets), web };
+    let channels = channel::api::Channels { tickets: Arc::clone(&tickets), web, examiner };
+    // Messages may carry pictures.
+    let channels = ChannelServiceServer::new(channels).max_decoding_message_size(16 * 1024 * 1024);
     Ok(Routes::new(TicketServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(TicketSideServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
-        // A message may bring a picture.
-        .add_service(ChannelServiceServer::new(channels).max_decoding_message_size(16 * 1024 * 1024))
+        .add_service(channels)
         .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets: Arc::clone(&tickets) }))
         .add_service(attachments)
         .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))

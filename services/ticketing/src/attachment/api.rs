@@ -36,14 +36,12 @@ use crate::ticket::{self, query};
 /// Downloads at once in one process: each holds its bytes a few times over until they are sent.
 pub const DOWNLOADS: usize = 8;
 /// What is left of a call's time for its answer, when an examination takes longer.
-const ANSWERING: Duration = Duration::from_millis(400);
+pub const ANSWERING: Duration = Duration::from_millis(400);
 
 /// Attachments.
 #[derive(Debug)]
 pub struct Attachments {
     pub examiner: Examiner,
-    /// Bytes that a district may keep.
-    pub quota: i64,
     pub downloads: Semaphore,
 }
 
@@ -63,8 +61,9 @@ impl Attachments {
         if let Some(ticket) = &whole {
             query::reaches(&reach, ticket)?;
         }
-        if ask.size_bytes > self.quota || !store::reserve(&mut tx, ask.size_bytes, self.quota).await? {
-            return Err(rules::quota_full(self.quota).into());
+        let quota = self.examiner.quota;
+        if ask.size_bytes > quota || !store::reserve(&mut tx, ask.size_bytes, quota).await? {
+            return Err(rules::quota_full(quota).into());
         }
         let unit = whole.as_ref().and_then(|ticket| rules::unit_of(&reach, ticket));
         let there = match ticket {

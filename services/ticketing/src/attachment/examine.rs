@@ -37,6 +37,8 @@ pub struct Examiner {
     pub clock: Clock,
     pub sealers: Sealers,
     pub blobs: Blobs,
+    /// Bytes that a district may keep.
+    pub quota: i64,
     scanner: Option<Scanner>,
     room: Arc<Semaphore>,
 }
@@ -59,7 +61,8 @@ impl Examiner {
     /// Over the store and the scanner that the settings name.
     pub fn new(config: &Config, db: Db, clock: Clock, sealers: Sealers) -> Result<Self, Failure> {
         let scanner = config.store.scanner.as_deref().map(Scanner::new);
-        Ok(Self { db, clock, sealers, blobs: Blobs::open(config)?, scanner, room: Arc::new(Semaphore::new(ROOM)) })
+        let (blobs, quota) = (Blobs::open(config)?, config.store.quota_bytes);
+        Ok(Self { db, clock, sealers, blobs, quota, scanner, room: Arc::new(Semaphore::new(ROOM)) })
     }
 
     /// A call on our own account, as long as the lease.

@@ -6,6 +6,7 @@ pub mod blob;
 mod bucket;
 mod examine;
 mod photo;
+pub mod picture;
 pub mod rules;
 mod scan;
 pub mod store;

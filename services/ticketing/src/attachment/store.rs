@@ -331,6 +331,19 @@ pub async fn claim(tx: &mut TenantTx, ticket: Uuid, ids: &[Uuid]) -> sqlx::Resul
     Ok(())
 }
 
+/// An attachment comes to a request. It stays once it is ready; what is rejected later goes all the same.
+#[tracing::instrument(name = "db.attachment.attach", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn attach(tx: &mut TenantTx, ticket: Uuid, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query("update attachment set ticket_id = $2, used = (state = $4) where tenant_id = $1 and id = $3")
+        .bind(tx.tenant())
+        .bind(ticket)
+        .bind(id)
+        .bind(small(State::Ready as i32))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Something rests on attachments: they stay.
 #[tracing::instrument(name = "db.attachment.use_up", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn use_up(tx: &mut TenantTx, ids: &[Uuid]) -> sqlx::Result<()> {

@@ -20,13 +20,17 @@ use super::{
     send::route,
     store::{self, New, Row},
 };
-use crate::ticket::{api::Tickets, submit};
+use crate::{
+    attachment::Examiner,
+    ticket::{api::Tickets, submit},
+};
 
 /// Channels of a district.
 #[derive(Debug)]
 pub struct Channels {
     pub tickets: Arc<Tickets>,
     pub web: Web,
+    pub examiner: Examiner,
 }
 
 /// Where a channel's sealed secret belongs.

@@ -20,6 +20,7 @@ use super::{
     store::{self, Around, Row, Seen},
 };
 use crate::{
+    attachment::picture,
     setting::Setting,
     ticket::{
         change::{Said as Words, change},
@@ -27,6 +28,9 @@ use crate::{
         store as tickets,
     },
 };
+
+/// What a camera's picture is called.
+const PICTURE: &str = "摄像头画面";
 
 /// What the headers of a signed message say.
 struct Signed {
@@ -70,6 +74,7 @@ enum Message {
         sighting: Sighting,
         sight: Sight,
         at: Position,
+        picture: Option<Uuid>,
         ready: Option<Box<Ready>>,
     },
 }
@@ -103,9 +108,9 @@ impl Channels {
         let (outcome, ticket, number) = match message {
             Message::Created(ready, foreign) => self.created(&mut tx, &setting, &channel, *ready, &foreign).await?,
             Message::Verb { request, command, text } => self.done(&mut tx, &call, (&setting, &channel), (&request, command, &text)).await?,
-            Message::Seen { sighting, sight, at, ready } => {
+            Message::Seen { sighting, sight, at, picture, ready } => {
                 let Settings::Vision(vision) = &settings else { return Err(Fault::broken("only cameras see")) };
-                let judged = Judged { key: &signed.id, sighting: &sighting, sight: &sight, at, vision };
+                let judged = Judged { key: &signed.id, sighting: &sighting, sight: &sight, at, picture, vision };
                 self.seen(&mut tx, &call, (&setting, &channel), judged, ready).await?
             }
         };
@@ -142,6 +147,8 @@ impl Channels {
                 let sighting = Sighting::read(envelope, call.now)?;
                 let unknown = || Refusal::invalid("data.type", "TYPE", "该事件类型未配置", "this type is not set");
                 let sight = vision.types.get(&sighting.what).ok_or_else(unknown)?.clone();
+                // What is not sure becomes no request, and its picture is nobody's.
+                let picture = sighting.picture()?.filter(|_| rules::is_sure(&sight, sighting.confidence));
                 let at = match sighting.building_id {
                     Some(building) => {
                         self.tickets.cards.standing(call, building).await.map_err(|fault| names("data.building_id", fault))?
@@ -159,7 +166,11 @@ impl Channels {
                     }
                     Verdict::Unsure | Verdict::Joins(_) => None,
                 };
-                Ok(Message::Seen { sighting, sight, at, ready })
+                let picture = match picture {
+                    Some(bytes) => self.examiner.keep_picture(call, (channel.account_id, PICTURE), &bytes).await?,
+                    None => None,
+                };
+                Ok(Message::Seen { sighting, sight, at, picture, ready })
             }
             Settings::Open311(_) => Err(Refusal::not_found("channel").into()),
         }
@@ -208,7 +219,7 @@ impl Channels {
         seen: Judged<'_>,
         ready: Option<Box<Ready>>,
     ) -> Result<(Outcome, Option<Uuid>, String), Fault> {
-        let Judged { key, sighting, sight, at, vision } = seen;
+        let Judged { key, sighting, sight, at, picture, vision } = seen;
         store::lock(tx, channel.id).await?;
         // Judged again, now that no other camera of the channel is.
         let (outcome, ticket, number) = match judged(tx, channel.id, (vision, sight), sighting, at).await? {
@@ -227,6 +238,9 @@ impl Channels {
                 (Outcome::Created, Some(found.0.id), found.0.number)
             }
         };
+        if let Some((ticket, picture)) = ticket.zip(picture) {
+            picture::show(tx, ticket, picture).await?;
+        }
         let note = Seen { key, what: &sighting.what, at, confidence: sighting.confidence, seen_at: sighting.seen_at, ticket };
         store::saw(tx, channel.id, &note).await?;
         Ok((outcome, ticket, number))
@@ -256,6 +270,7 @@ struct Judged<'a> {
     sighting: &'a Sighting,
     sight: &'a Sight,
     at: Position,
+    picture: Option<Uuid>,
     vision: &'a Vision,
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use drumtower_proto::ticketing::{
-    RatingTag,
+    RatingTag, attachment,
     channel::Kind,
     ticket::{Kind as Asked, State, Urgency},
 };
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
+    attachment::rules::recognise,
     open311::rules::Catalogue,
     ticket::rules::{Position, distance_m},
 };
@@ -399,6 +401,17 @@ impl Sighting {
         Ok(sighting)
     }
 
+    /// The picture that comes with it, by its content one.
+    pub fn picture(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        if self.picture.is_empty() {
+            return Ok(None);
+        }
+        let bytes = base64::engine::general_purpose::STANDARD.decode(&self.picture).ok();
+        let photo = bytes.filter(|bytes| recognise(attachment::Kind::Photo, bytes).is_ok());
+        let none = || Refusal::invalid("data.picture", "NOT_A_PHOTO", "须为 JPEG 或 PNG 图片（base64）", "is no photo in base 64");
+        photo.map(Some).ok_or_else(none)
+    }
+
     /// Where it is.
     pub fn position(&self) -> Option<Position> {
         self.latitude.zip(self.longitude).map(|(latitude, longitude)| Position { latitude, longitude })
@@ -416,9 +429,14 @@ pub enum Verdict {
     New,
 }
 
+/// Whether something is sure enough to become a request.
+pub fn is_sure(sight: &Sight, confidence: f64) -> bool {
+    confidence >= sight.threshold
+}
+
 /// Judges one, beside what was seen of the same type lately and became requests that are open.
 pub fn judge(vision: &Vision, sight: &Sight, confidence: f64, at: Position, lately: &[(Uuid, Position)]) -> Verdict {
-    if confidence < sight.threshold {
+    if !is_sure(sight, confidence) {
         return Verdict::Unsure;
     }
     let near = lately.iter().find(|(_, there)| distance_m(at, *there) <= vision.radius_m);
@@ -500,6 +518,13 @@ mod tests {
             data[field] = value;
             assert_eq!(Sighting::read(&envelope("event.seen", data), now).expect_err(field).reason(), reason, "{field}");
         }
+        let with = |picture: &[u8]| {
+            let mut data = good.clone();
+            data["picture"] = base64::engine::general_purpose::STANDARD.encode(picture).into();
+            Sighting::read(&envelope("event.seen", data), now).expect("read").picture().map_err(|refusal| refusal.reason())
+        };
+        assert_eq!((with(b""), with(b"\xff\xd8\xff\xe0")), (Ok(None), Ok(Some(b"\xff\xd8\xff\xe0".to_vec()))));
+        assert_eq!((with(b"%PDF-1.7"), with(b"hello")), (Err("NOT_A_PHOTO"), Err("NOT_A_PHOTO")));
         assert_eq!(Sighting::read(&envelope("request.created", good), now).expect_err("another type").reason(), "TYPE");
     }
 

@@ -464,6 +464,16 @@ mod tests {
     }
 
     #[test]
+    fn a_callback_is_warned_of_before_it_is_late() {
+        let (policy, calendar) = (Policy::standard().expect("valid"), Calendar::national());
+        let promises = Promises { policy: &policy, calendar: &calendar };
+        let matter = Matter { kind: Kind::Help, urgency: Urgency::Normal, danger: false };
+        let clock = promises.start(Name::C9, 1, matter, "2026-03-02T09:00:00+08:00".parse().expect("a time"));
+        assert_eq!(clock.fires_at(), clock.warns.first().copied());
+        assert!(clock.warns[0] > clock.started_at && clock.warns[0] < clock.due_at && clock.warned == 0, "{clock:?}");
+    }
+
+    #[test]
     fn a_policy_promises_every_clock_to_every_request() {
         let standard = Policy::standard().expect("valid");
         standard.check().expect("in order");
