@@ -63,7 +63,9 @@ pub fn fill(world: &World, tenant: i32, numbers: std::ops::RangeInclusive<i64>, 
          select {tenant}, gen_random_uuid(), 'F' || n, 10, 2, 3, '往年诉求', '已办结', gen_random_uuid(), '某企业', '', '', '',
            gen_random_uuid(), case when n % 10 = 0 then {unit}::uuid end, 1, '', 5, 0, 0, false, false, true, 0, '{{}}', '{{}}', 1, false, 1,
            now() - n * interval '1 minute', now(), 'default@1', '{{}}', 0, false, '{{}}', now()
-         from generate_series({from}, {to}) n returning id, lead_unit_id, submitted_at)
+         from generate_series({from}, {to}) n returning id, lead_unit_id, submitted_at),
+         f as (insert into ticketing.fact (tenant_id, ticket_id, version, place, name, value, at)
+         select {tenant}, id, 9, 0, 'ARCHIVE', 1, submitted_at + interval '30 seconds' from t)
          insert into ticketing.assignment (tenant_id, ticket_id, unit_id, kind, state, submitted_at)
          select {tenant}, id, lead_unit_id, 1, 5, submitted_at from t where lead_unit_id is not null"
     );
@@ -77,7 +79,9 @@ pub fn fill(world: &World, tenant: i32, numbers: std::ops::RangeInclusive<i64>, 
 pub fn settle(world: &World) {
     block_on(async || {
         let mut admin = world.admin().await;
-        for text in ["vacuum analyze ticketing.ticket", "vacuum analyze ticketing.assignment", "checkpoint"] {
+        for text in
+            ["vacuum analyze ticketing.ticket", "vacuum analyze ticketing.assignment", "vacuum analyze ticketing.fact", "checkpoint"]
+        {
             sqlx::raw_sql(text).execute(&mut admin).await.expect("settled");
         }
     });
