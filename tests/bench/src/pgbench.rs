@@ -75,6 +75,26 @@ pub fn fill(world: &World, tenant: i32, numbers: std::ops::RangeInclusive<i64>, 
     });
 }
 
+/// Requests that a unit has in hand: signed, one in ten late.
+pub fn open(world: &World, count: i64, unit: &str) {
+    let text = format!(
+        "with t as (insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id,
+           enterprise_name, place, contact_name, contact_phone, requester_id, lead_unit_id, result, result_text, score, return_count,
+           redo_count, arbitrated, danger, imported, refuse_reason, handled_by, unreached, last_callback, overdue, version, submitted_at,
+           updated_at, machine, side, supervision, excluded, waits, due_at)
+         select 1, gen_random_uuid(), 'O' || n, 4, 2, 3, '在办诉求', '办理中', gen_random_uuid(), '某企业', '', '', '', gen_random_uuid(),
+           '{unit}', 0, '', 0, 0, 0, false, false, true, 0, '{{}}', '{{}}', 0, n % 10 = 0, 1, now() - n * interval '1 minute', now(),
+           'default@1', '{{}}', 0, false, '{{}}', now() + (n % 5) * interval '1 day'
+         from generate_series(1, {count}) n returning id, lead_unit_id, submitted_at)
+         insert into ticketing.assignment (tenant_id, ticket_id, unit_id, kind, state, submitted_at)
+         select 1, id, lead_unit_id, 1, 2, submitted_at from t"
+    );
+    block_on(async || {
+        let mut admin = world.admin().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.expect("filled");
+    });
+}
+
 /// Lets the planner know what is there.
 pub fn settle(world: &World) {
     block_on(async || {

@@ -112,7 +112,7 @@ impl Wechat {
     /// The reply to a message: the one that it was given before, else what comes of it now.
     async fn answered(&self, call: &Call, sealer: &Sealer, message: &Message) -> Result<String, Fault> {
         // Its own id tells who wrote: kept is what finds it again.
-        let key = hex(&Sha256::digest(message.key()));
+        let key = hex::encode(Sha256::digest(message.key()));
         if let Some(sealed) = store::answered(&mut self.db.read(call).await?, &key).await? {
             return sealer.open(place(&key), &sealed);
         }
@@ -195,10 +195,6 @@ fn sealed(settled: &Settled, ask: &ReceiveWechatRequest, plain: &str) -> Option<
     let sealed = rules::encrypted(&key, &settled.account.app_id, plain, Uuid::new_v4().into_bytes())?;
     let signature = rules::signature(&[settled.token(), &ask.timestamp, &ask.nonce, &sealed]);
     Some(rules::envelope(&sealed, &signature, &ask.timestamp, &ask.nonce))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tonic::async_trait]

@@ -32,7 +32,7 @@ pub fn signature(words: &[&str]) -> String {
     let mut sorted = words.to_vec();
     sorted.sort_unstable();
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, sorted.concat().as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest)
 }
 
 /// Whether a signature is right and its time is now.

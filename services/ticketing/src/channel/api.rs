@@ -43,13 +43,9 @@ fn new_secret(kind: Kind) -> String {
     use base64::Engine as _;
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat();
     match kind {
-        Kind::Open311 => hex(&random),
+        Kind::Open311 => hex::encode(random),
         _ => format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(random)),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What finds the channel of a secret.

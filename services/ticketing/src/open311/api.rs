@@ -198,7 +198,7 @@ impl Open311 {
         let number_of = ready.number().to_owned();
         let setting = self.tickets.settings.of(call).await?;
         let mut tx = self.tickets.db.write(call).await?;
-        let key = format!("form:{}", message.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let key = format!("form:{}", hex::encode(&message));
         let taken = channels::take(&mut tx, client.channel.id, &key, &message, Some(SAME_FORM)).await?;
         if let Some(ticket) = taken.and_then(|taken| taken.ticket_id) {
             let (matter, _) = tickets::by_id(&mut tx, ticket).await?;
