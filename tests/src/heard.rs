@@ -32,6 +32,7 @@ pub struct Heard {
     requests: Arc<Mutex<Vec<Request>>>,
     down: Arc<Mutex<bool>>,
     refusing: Arc<Mutex<bool>>,
+    hanging: Arc<Mutex<bool>>,
     answers: Arc<Mutex<Vec<(&'static str, String)>>>,
 }
 
@@ -59,6 +60,11 @@ impl Heard {
         *self.refusing.lock().expect("a flag") = refusing;
     }
 
+    /// Takes connections and says nothing, or answers again.
+    pub fn hang(&self, hanging: bool) {
+        *self.hanging.lock().expect("a flag") = hanging;
+    }
+
     /// What is answered to paths that begin so; the last one said counts.
     pub fn answer(&self, path: &'static str, body: impl Into<String>) {
         self.answers.lock().expect("answers").push((path, body.into()));
@@ -83,6 +89,9 @@ impl Heard {
 
     async fn serve(self, mut stream: TcpStream) {
         let Some(request) = read(&mut stream).await else { return };
+        if *self.hanging.lock().expect("a flag") {
+            return tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         let (down, refusing) = (*self.down.lock().expect("a flag"), *self.refusing.lock().expect("a flag"));
         if down || refusing {
             let status = if down { "503 Service Unavailable" } else { "422 Unprocessable Content" };

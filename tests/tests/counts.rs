@@ -131,6 +131,20 @@ async fn what_waits_is_counted_where_it_waits() {
     // Another district's lists are its own.
     let there = world().sign_in(DISTRICTS[1], "supervisor").await;
     assert_eq!(count(&there, "ORDERED", "").await, 0);
+    given_back(&enterprise, &dispatcher, [&liaison, &of_fire]).await;
+    agree(&everybody).await;
+}
+
+/// A part that was given back is no work in hand, though the request waits for a word.
+async fn given_back(enterprise: &Person, dispatcher: &Person, [liaison, of_fire]: [&Person; 2]) {
+    let (market, fire) = (unit(dispatcher, "market").await, unit(dispatcher, "fire").await);
+    let ticket = enterprise.post("/v1/tickets", json!({ "title": "三楼走廊漏水", "description": "持续滴水", "kind": "HELP" })).await.ok();
+    verb(dispatcher, &ticket, "accept", json!({ "urgency": "NORMAL" })).await.ok();
+    verb(dispatcher, &ticket, "dispatch", json!({ "lead_unit_id": market })).await.ok();
+    verb(liaison, &ticket, "return", json!({ "clause": "职责清单 3.2", "suggested_unit_id": fire })).await.ok();
+    verb(dispatcher, &ticket, "dispatch", json!({ "lead_unit_id": fire })).await.ok();
+    verb(of_fire, &ticket, "sign", json!({})).await.ok();
+    verb(of_fire, &ticket, "ask", json!({ "matter": "EXTENSION", "count": 2, "text": "需等待配件" })).await.ok();
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn counters_are_those_of_the_rows_before_and_after_they_are_added_up() {
     let begun = exact(&supervisor).await;
     assert!(number(&begun["solved"]) > 0, "the demonstration year has some: {begun}");
     wait_for("days are added up", "select count(*) from ticketing.fact_until where tenant_id = 2").await;
-    assert!(one("select sum(count)::int8 from ticketing.fact_day where tenant_id = 2 and name = 'SUBMIT'").await > 0);
+    assert!(one("select sum(count)::int8 from ticketing.fact_sum where tenant_id = 2 and name = 'SUBMIT'").await > 0);
     exact(&supervisor).await;
 
     // Loaded into days that were added up: there at once, and added by and by.

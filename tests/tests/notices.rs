@@ -234,5 +234,5 @@ async fn people_bind_ask_and_look_by_wechat_and_are_told_there() {
 
 fn ring_sha1(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest)
 }

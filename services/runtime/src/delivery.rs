@@ -28,8 +28,10 @@ pub const SENT: i16 = 2;
 /// Given up; an administrator may queue it again.
 pub const GIVEN_UP: i16 = 3;
 
-/// Taken of one district before it is the next one's turn.
-const TURN: i64 = 20;
+/// Routes of one turn, carried side by side.
+const ROUTES: i64 = 20;
+/// Parcels of one turn.
+const TURN: i64 = 500;
 /// Who takes some has so long before another worker takes them too.
 const CLAIM: SignedDuration = SignedDuration::from_mins(5);
 /// A district that has been carried for so long lets others have its place.
@@ -43,6 +45,8 @@ const LEEWAY: Duration = Duration::from_secs(5);
 /// The first pause after a failure; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+/// How long it is until somebody looks whether it is open again.
+const CLOSED: SignedDuration = SignedDuration::from_mins(10);
 /// With the pauses above some three days.
 const ATTEMPTS: i32 = 80;
 
@@ -75,6 +79,8 @@ pub enum Trouble {
     Later(String),
     /// It will never arrive as it is.
     Never(String),
+    /// It is not to be tried yet: nothing is open that would take it. Waiting so long is no attempt.
+    Closed(String),
 }
 
 /// Carries parcels of one route.
@@ -122,7 +128,7 @@ pub async fn carry_all<C: Carrier>(db: Db, clock: Clock, carrier: Arc<C>) {
                 }
             }
         }
-        let due = "select tenant_id, count(*) from delivery where due_at <= $1 group by tenant_id order by tenant_id";
+        let due = "select tenant_id, count(*) from delivery where due_at <= $1 group by tenant_id order by min(due_at)";
         let found = match db.sweep(due, clock.now()).await {
             Ok(found) => found,
             Err(error) => {
@@ -152,11 +158,11 @@ async fn stint<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> 
 /// One turn of one district; whether more waits and some of it arrived.
 async fn turn<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<bool, Fault> {
     let taken = take(db, clock, tenant).await?;
-    let full = i64::try_from(taken.len()).unwrap_or(TURN) == TURN;
     // Routes side by side: a receiver that hangs does not keep the district's others waiting.
     let routes = taken.chunk_by(|(a, _), (b, _)| a.route == b.route);
     let all = futures::future::try_join_all(routes.map(|parcels| along(db, clock, carrier, tenant, parcels))).await?;
-    Ok(full && all.into_iter().sum::<usize>() > 0)
+    // When nothing is due the next turn takes nothing.
+    Ok(all.into_iter().sum::<usize>() > 0)
 }
 
 /// Carries what goes one way; how much arrived.
@@ -170,18 +176,22 @@ async fn along<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32, par
     Ok(arrived)
 }
 
-/// Takes some that are due, by route and in order: nobody else takes them for a while.
+/// Takes what is due of some routes, in order: what goes one way and is due together is carried together. Nobody else takes it for a while.
 async fn take(db: &Db, clock: &Clock, tenant: i32) -> Result<Vec<(Parcel, i32)>, Fault> {
     let now = clock.now();
     let mut tx = db.write(&Call::of_service(db.service(), tenant, now, Duration::from_secs(5))).await?;
     let mut rows: Vec<(Uuid, String, String, jiff_sqlx::Timestamp, i32)> = sqlx::query_as(
         "update delivery set attempts = attempts + 1, due_at = $3 where tenant_id = $1 and id in
-           (select id from delivery where tenant_id = $1 and due_at <= $2 order by due_at, id limit $4 for update skip locked)
+           (select id from delivery where tenant_id = $1 and due_at <= $2 and route in
+             (select distinct route from
+               (select route from delivery where tenant_id = $1 and due_at <= $2 order by due_at, id limit $5) first limit $4)
+            order by due_at, id limit $5 for update skip locked)
          returning id, route, body, created_at, attempts",
     )
     .bind(tx.tenant())
     .bind(now.to_sqlx())
     .bind((now + CLAIM).to_sqlx())
+    .bind(ROUTES)
     .bind(TURN)
     .fetch_all(tx.conn())
     .await?;
@@ -206,6 +216,7 @@ async fn note(db: &Db, clock: &Clock, tenant: i32, parcels: &[(Parcel, i32)], ca
             Some(Trouble::Later(why)) if place == arrived => {
                 mark(&mut tx, parcel.id, (QUEUED, 0), Some(now + pause(*attempts)), why).await?;
             }
+            Some(Trouble::Closed(why)) => mark(&mut tx, parcel.id, (QUEUED, -1), Some(now + CLOSED), why).await?,
             // Behind one that waits, these wait too; behind one that was given up they go on at once.
             Some(Trouble::Later(_)) => mark(&mut tx, parcel.id, (QUEUED, -1), Some(now + pause(parcels[arrived].1)), "").await?,
             Some(Trouble::Never(_)) => mark(&mut tx, parcel.id, (QUEUED, -1), Some(now), "").await?,

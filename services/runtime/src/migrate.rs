@@ -92,8 +92,9 @@ async fn apply(admin: &mut PgConnection, schema: &str, name: &str, text: &str) -
     run(&mut tx, &format!("set local search_path = {schema}, public")).await?;
     let statements = statements(text);
     // The owner of a table sees no rows of it either while its protection is forced: a change of rows would change none, silently.
-    if statements.iter().any(|statement| changes_rows(statement)) {
-        open(&mut tx, schema).await?;
+    let changing: Vec<&String> = statements.iter().filter(|statement| changes_rows(statement)).collect();
+    if !changing.is_empty() {
+        open(&mut tx, schema, &changing).await?;
     }
     for statement in &statements {
         run(&mut tx, statement).await.map_err(|error| format!("{schema}/{name}: {error}\nin: {statement}"))?;
@@ -114,8 +115,9 @@ fn changes_rows(statement: &str) -> bool {
     matches!(first.as_str(), "update" | "insert" | "delete" | "with")
 }
 
-/// Lets the owner see the rows of the schema's tables, until they are protected again.
-async fn open(tx: &mut PgConnection, schema: &str) -> Result<(), Failure> {
+/// Lets the owner see the rows of the tables that some statements name, until they are protected again. Nobody else reads these meanwhile;
+/// the others are left alone.
+async fn open(tx: &mut PgConnection, schema: &str, statements: &[&String]) -> Result<(), Failure> {
     let tables: Vec<(String,)> = sqlx::query_as(
         "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition and c.relforcerowsecurity order by c.relname",
@@ -123,7 +125,11 @@ async fn open(tx: &mut PgConnection, schema: &str) -> Result<(), Failure> {
     .bind(schema)
     .fetch_all(&mut *tx)
     .await?;
-    for (table,) in &tables {
+    let named = |table: &str| {
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        statements.iter().any(|statement| statement.split(|letter| !is_name(letter)).any(|word| word == table))
+    };
+    for (table,) in tables.iter().filter(|(table,)| named(table)) {
         run(tx, &format!("alter table {schema}.{table} no force row level security")).await?;
     }
     Ok(())

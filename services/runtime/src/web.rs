@@ -227,8 +227,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_inside_is_nowhere() {
+        let inside = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = inside.local_addr().expect("an address").port();
         let web = Web::new(&[]).expect("made");
-        let Err(Trouble::Later(_)) = web.get("https://localhost/x").await else { panic!("a way inside") };
+        let Err(Trouble::Later(_)) = web.get(&format!("https://localhost:{port}/x")).await else { panic!("a way inside") };
+        let came = tokio::time::timeout(Duration::from_millis(300), inside.accept()).await;
+        assert!(came.is_err(), "it was called");
     }
 
     /// The example of the specification.

@@ -27,15 +27,14 @@ update ticket t set counted = false where exists (select 1 from ticket_event e
   where e.tenant_id = t.tenant_id and e.ticket_id = t.id and e.verb in ('decide', 'resume', 'instruct', 'reckon'));
 
 -- Live counters: what they count of the days that are over is added up once. Nothing is counted up by whoever changes a request.
-create table fact_day (
+create table fact_sum (
   tenant_id int4 not null,
   name text collate "C" not null,
   value int4 not null,
-  day date not null,
   count int8 not null,
-  primary key (tenant_id, name, value, day)
+  primary key (tenant_id, name, value)
 );
-comment on table fact_day is 'How many facts of a name and a value each day that is over had; requests submitted are there as SUBMIT.';
+comment on table fact_sum is 'How many facts of a name and a value all days that are over had; requests submitted are there as SUBMIT.';
 
 create table fact_late (
   tenant_id int4 not null,
@@ -46,7 +45,7 @@ create table fact_late (
   count int8 not null,
   primary key (tenant_id, id, name, value, day)
 );
-comment on table fact_late is 'What was written of days that may have been added up already: past requests that were loaded. Goes into fact_day by and by.';
+comment on table fact_late is 'What was written of days that may have been added up already: past requests that were loaded. Goes into fact_sum by and by.';
 
 create table fact_until (
   tenant_id int4 not null,

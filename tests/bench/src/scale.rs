@@ -65,10 +65,10 @@ pub fn measure(world: &World) {
 fn added_up(world: &World, requests: i64) {
     block_on(async || {
         let mut admin = world.admin().await;
-        let since = "with again as (delete from ticketing.fact_until where tenant_id = 1), gone as (delete from ticketing.fact_day where tenant_id = 1)
+        let since = "with again as (delete from ticketing.fact_until where tenant_id = 1), gone as (delete from ticketing.fact_sum where tenant_id = 1)
           delete from ticketing.fact_late where tenant_id = 1";
         sqlx::raw_sql(since).execute(&mut admin).await.expect("dropped");
-        let there = "select coalesce((select sum(count) from ticketing.fact_day where tenant_id = 1 and name = 'SUBMIT'), 0)::int8";
+        let there = "select coalesce((select sum(count) from ticketing.fact_sum where tenant_id = 1 and name = 'SUBMIT'), 0)::int8";
         for _ in 0..1200 {
             let added: i64 = sqlx::query_scalar(there).fetch_one(&mut admin).await.expect("a number");
             // Today's and yesterday's are not over.

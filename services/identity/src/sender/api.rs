@@ -56,10 +56,11 @@ impl Senders {
         if !ask.etag.is_empty() && ask.etag != version.to_string() {
             return Err(Refusal::stale(version.to_string()).into());
         }
-        let mut secrets = before.as_ref().map_or(Ok(Secrets::new()), |before| opened(&sealer, before))?;
-        if !ask.secrets.is_empty() {
-            secrets.extend(settings.secrets_of(&ask.secrets)?);
-        }
+        let had = match &before {
+            Some(before) => Some((Settings::read(means, &before.settings)?, opened(&sealer, before)?)),
+            None => None,
+        };
+        let secrets = settings.secrets_with(had.as_ref().map(|(before, secrets)| (before, secrets.clone())), &ask.secrets)?;
         let text = serde_json::to_string(&secrets).map_err(|error| Fault::broken(error.to_string()))?;
         let sealed = sealer.seal(place(means.as_str_name()), &text)?;
         let settings = settings.text().map_err(|error| Fault::broken(error.to_string()))?;

@@ -8,6 +8,7 @@ use drumtower_runtime::{
     web::Web,
 };
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -81,7 +82,7 @@ impl Post {
     async fn say(&self, call: &Call, route: Route, lines: &[String], parcels: &[Parcel]) -> Result<(), Trouble> {
         let Some(first) = parcels.first() else { return Ok(()) };
         let address = self.address(call, route).await.map_err(|error| Trouble::Later(format!("{error:?}")))??;
-        let message = Message { id: first.id, lines, at: first.at };
+        let message = Message { id: told_by(parcels), lines, at: first.at };
         match &address.settings {
             Settings::Wechat(wechat) => template::send(self, call.tenant, wechat, &address.secrets, &address.to, &message).await,
             Settings::Sms(sms) => sms::send(self, sms, &address.secrets, &address.to, &message).await,
@@ -109,7 +110,7 @@ impl Post {
         };
         let Some(sealed) = sealed else { return Ok(Err(Trouble::Never("is not reached so any more".to_owned()))) };
         let Some(sender) = store::of(&mut tx, route.means).await?.filter(|sender| sender.open) else {
-            return Ok(Err(Trouble::Later("no sender is open".to_owned())));
+            return Ok(Err(Trouble::Closed("no sender is open".to_owned())));
         };
         let to = sealer.open(place(&row(route.user, route.means)), &sealed)?;
         let settings = Settings::read(sender.means(), &sender.settings)?;
@@ -117,12 +118,40 @@ impl Post {
     }
 }
 
+/// What a provider tells a second time by: of several together one that stands for just these, so that what was told before without
+/// some of them is not taken for it.
+fn told_by(parcels: &[Parcel]) -> Uuid {
+    match parcels {
+        [one] => one.id,
+        many => {
+            let all = many.iter().fold(Sha256::new(), |all, parcel| all.chain_update(parcel.id));
+            let digest: [u8; 32] = all.finalize().into();
+            let (half, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
+            uuid::Builder::from_random_bytes(*half).into_uuid()
+        }
+    }
+}
+
 /// A secret that a sender needs; without it what is sent waits until it is set.
 pub fn needed<'a>(secrets: &'a Secrets, name: &str) -> Result<&'a str, Trouble> {
-    secrets.get(name).map(String::as_str).ok_or_else(|| Trouble::Later(format!("{name} is not set")))
+    secrets.get(name).map(String::as_str).ok_or_else(|| Trouble::Closed(format!("{name} is not set")))
 }
 
 /// The route of a person's notices by a means.
 pub fn to(means: Means, user: Uuid) -> String {
     Route::notices(means, user).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_together_has_an_id_of_its_own_and_the_same_each_time() {
+        let parcel = |id: u128| Parcel { id: Uuid::from_u128(id), route: String::new(), body: String::new(), at: Timestamp::UNIX_EPOCH };
+        let (one, both) = ([parcel(1)], [parcel(1), parcel(2)]);
+        assert_eq!(told_by(&one), one[0].id);
+        assert_eq!(told_by(&both), told_by(&both.clone()));
+        assert!(told_by(&both) != told_by(&one) && told_by(&both) != told_by(&[parcel(1), parcel(3)]));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drumtower_proto::identity::Means;
-use drumtower_runtime::Refusal;
+use drumtower_runtime::{Refusal, web::secret_bytes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What a sender is set to.
@@ -126,19 +126,43 @@ impl Settings {
         }
     }
 
-    /// Reads secrets: only those that it may have, each well-formed.
-    pub fn secrets_of(&self, json: &str) -> Result<Secrets, Refusal> {
-        let secrets: Secrets = parsed(json)?;
+    /// Who gets what is sent, and the secrets with it.
+    pub fn receiver(&self) -> String {
+        match self {
+            Self::Wechat(wechat) => format!("{} {}", wechat.base_url, wechat.app_id),
+            Self::Sms(sms) => sms.url.clone(),
+            Self::Email(email) => format!("{}:{} {:?} {}", email.host, email.port, email.security, email.username),
+        }
+    }
+
+    /// The secrets it has with those that are given: `null` takes one away. What it had goes to nobody else: another receiver begins
+    /// without.
+    pub fn secrets_with(&self, before: Option<(&Self, Secrets)>, json: &str) -> Result<Secrets, Refusal> {
+        let mut secrets = before.filter(|(before, _)| before.receiver() == self.receiver()).map(|(_, secrets)| secrets).unwrap_or_default();
+        let given: BTreeMap<String, Option<String>> = if json.is_empty() { BTreeMap::new() } else { parsed(json)? };
+        for (name, value) in given {
+            secrets.remove(&name);
+            secrets.extend(value.map(|value| (name, value)));
+        }
+        self.check_secrets(&secrets)?;
+        Ok(secrets)
+    }
+
+    /// Only those that it may have, each well-formed.
+    fn check_secrets(&self, secrets: &Secrets) -> Result<(), Refusal> {
         let wrong = |name: &str, zh: &str, en: &str| Err(Refusal::invalid(format!("secrets.{name}"), "SECRET", zh, en));
-        for (name, value) in &secrets {
+        for (name, value) in secrets {
             if !self.secrets().contains(&name.as_str()) {
                 return wrong(name, "没有该密钥", "is no secret of it");
             }
             if name == "aes_key" && crate::wechat::rules::aes_key(value).is_none() {
                 return wrong(name, "EncodingAESKey 须为 43 位", "has 43 characters of base 64");
             }
+            if name == "secret" && secret_bytes(value).is_empty() {
+                return wrong(name, "密钥须为 whsec_ 加 base64", "is whsec_ and base 64");
+            }
         }
-        Ok(secrets)
+        Ok(())
     }
 }
 
@@ -184,9 +208,18 @@ mod tests {
         let wechat = Settings::read(Means::Wechat, r#"{"app_id":"wx1"}"#).expect("in order");
         assert_eq!(Settings::read(Means::Wechat, &wechat.text().expect("JSON")), Ok(wechat.clone()));
         let key = "a".repeat(43);
-        assert!(wechat.secrets_of(&format!(r#"{{"aes_key":"{key}","token":"t"}}"#)).is_ok());
-        assert_eq!(wechat.secrets_of(r#"{"aes_key":"short"}"#).expect_err("short").reason(), "SECRET");
-        assert_eq!(wechat.secrets_of(r#"{"password":"x"}"#).expect_err("another's").reason(), "SECRET");
+        let with = |json: &str| wechat.secrets_with(None, json);
+        let had = with(&format!(r#"{{"aes_key":"{key}","token":"t"}}"#)).expect("in order");
+        assert_eq!(with(r#"{"aes_key":"short"}"#).expect_err("short").reason(), "SECRET");
+        assert_eq!(with(r#"{"password":"x"}"#).expect_err("another's").reason(), "SECRET");
+        // They stay, one is taken away, and none goes to another receiver.
+        assert_eq!(wechat.secrets_with(Some((&wechat, had.clone())), ""), Ok(had.clone()));
+        let plain = wechat.secrets_with(Some((&wechat, had.clone())), r#"{"aes_key":null}"#).expect("in order");
+        assert_eq!(plain.keys().collect::<Vec<_>>(), ["token"]);
+        let elsewhere = Settings::read(Means::Wechat, r#"{"app_id":"wx1","base_url":"https://evil.example"}"#).expect("in order");
+        assert_eq!(elsewhere.secrets_with(Some((&wechat, had)), ""), Ok(Secrets::new()));
+        let sms = Settings::read(Means::Sms, r#"{"url":"https://sms.example/","signature":"软件园"}"#).expect("in order");
+        assert_eq!(sms.secrets_with(None, r#"{"secret":"my-secret!"}"#).expect_err("signs nothing").reason(), "SECRET");
         for (means, json, reason) in [
             (Means::Wechat, r#"{"app_id":" "}"#, "SENDER"),
             (Means::Wechat, r#"{"app_id":"wx1","fields":{"thing1":"name"}}"#, "SENDER"),

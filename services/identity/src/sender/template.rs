@@ -1,6 +1,6 @@
 //! Template messages of an official account of WeChat.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use drumtower_runtime::delivery::Trouble;
 use jiff::{SignedDuration, Timestamp, tz};
@@ -19,7 +19,10 @@ const THING: usize = 20;
 
 /// Tokens of the districts' accounts, while they are good. Lost with the process: `stable_token` gives the same one again.
 #[derive(Debug, Default)]
-pub struct Tokens(Mutex<HashMap<(i32, String), (String, Timestamp)>>);
+pub struct Tokens(Mutex<HashMap<(i32, String), Account>>);
+
+/// One account's token with its end. Renewed by one at a time, and no other account waits for it.
+type Account = Arc<Mutex<Option<(String, Timestamp)>>>;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -58,12 +61,14 @@ pub async fn send(post: &Post, tenant: i32, wechat: &Wechat, secrets: &Secrets, 
         return Err(Trouble::Never("no template is set".to_owned()));
     }
     let body = body(wechat, to, message).to_string();
+    let mut failed = String::new();
     for attempt in 0..2 {
-        let token = token(post, tenant, wechat, secrets, attempt > 0).await?;
+        let token = token(post, tenant, wechat, secrets, &failed).await?;
         let url = format!("{}/cgi-bin/message/template/send?access_token={token}", wechat.base_url);
         let headers = [("content-type", "application/json".to_owned())];
         let answer = Answer::read(&post.web.post(&url, &headers, body.clone()).await?)?;
         if answer.token_is_old() && attempt == 0 {
+            failed = token;
             continue;
         }
         return answer.trouble().map_or(Ok(()), Err);
@@ -90,16 +95,18 @@ fn body(wechat: &Wechat, to: &str, message: &Message<'_>) -> serde_json::Value {
     })
 }
 
-async fn token(post: &Post, tenant: i32, wechat: &Wechat, secrets: &Secrets, anew: bool) -> Result<String, Trouble> {
-    let key = (tenant, wechat.app_id.clone());
-    let mut known = post.tokens.0.lock().await;
+/// A token that is good, but for the one that just failed: whoever comes first renews it for all.
+async fn token(post: &Post, tenant: i32, wechat: &Wechat, secrets: &Secrets, failed: &str) -> Result<String, Trouble> {
+    let account = Arc::clone(post.tokens.0.lock().await.entry((tenant, wechat.app_id.clone())).or_default());
+    let mut known = account.lock().await;
     let now = post.clock.now();
-    if let Some((token, until)) = known.get(&key)
-        && !anew
+    if let Some((token, until)) = &*known
+        && token != failed
         && now < *until
     {
         return Ok(token.clone());
     }
+    let anew = !failed.is_empty();
     let ask = serde_json::json!({
         "grant_type": "client_credential",
         "appid": wechat.app_id,
@@ -113,7 +120,7 @@ async fn token(post: &Post, tenant: i32, wechat: &Wechat, secrets: &Secrets, ane
         return Err(Trouble::Later(format!("WeChat: {} {}", answer.errcode, answer.errmsg)));
     }
     let until = now + SignedDuration::from_secs(answer.expires_in) - MARGIN;
-    known.insert(key, (answer.access_token.clone(), until));
+    *known = Some((answer.access_token.clone(), until));
     Ok(answer.access_token)
 }
 

@@ -118,15 +118,15 @@ impl Wechat {
         }
         let text = self.said(call, sealer, message, &key).await?;
         let mut tx = self.db.write(call).await?;
-        store::answer(&mut tx, &key, &sealer.seal(place(&key), &text)?).await?;
+        let kept = store::answer(&mut tx, &key, &sealer.seal(place(&key), &text)?).await?;
         tx.done().await?;
-        Ok(text)
+        sealer.open(place(&key), &kept)
     }
 
     async fn said(&self, call: &Call, sealer: &Sealer, message: &Message, key: &str) -> Result<String, Fault> {
         let wanted = rules::wanted(message);
         if let Wanted::Bind(code) = &wanted {
-            return self.bound(call, sealer, &message.from, code).await;
+            return self.bound(call, sealer, &message.from, (code, key)).await;
         }
         if wanted == Wanted::Help {
             return Ok(HELP.to_owned());
@@ -150,19 +150,26 @@ impl Wechat {
         }
     }
 
-    /// Binds who writes to whoever got the code.
-    async fn bound(&self, call: &Call, sealer: &Sealer, openid: &str, code: &str) -> Result<String, Fault> {
+    /// Binds who writes to whoever got the code, and notes the reply with it: the same message again finds the code used, and the reply.
+    async fn bound(&self, call: &Call, sealer: &Sealer, openid: &str, (code, key): (&str, &str)) -> Result<String, Fault> {
         let mut tx = self.db.write(call).await?;
         let good = reach::store::code_of(&mut tx, Means::Wechat, &hash(code)).await?;
         let good = good.filter(|code| code.failures < MOST_FAILURES && code.expires_at.to_jiff() > call.now);
-        let Some(good) = good else { return Ok("绑定码不正确或已失效，请在网页上重新获取。".to_owned()) };
+        let Some(good) = good else {
+            return match store::answered(&mut tx, key).await? {
+                Some(sealed) => sealer.open(place(key), &sealed),
+                None => Ok("绑定码不正确或已失效，请在网页上重新获取。".to_owned()),
+            };
+        };
         let row = reach::api::row(good.user_id, Means::Wechat);
         let address = sealer.seal(reach::api::place(&row), openid)?;
         let index = sealer.blind(index_of(Means::Wechat), openid).unwrap_or_default();
         reach::store::keep(&mut tx, good.user_id, Means::Wechat, &address, &index).await?;
         tx.emit(NewEvent::new("reach.proved", good.user_id, 0).facts(serde_json::json!({ "means": Means::Wechat.as_str_name() })));
+        let text = format!("绑定成功。{HELP}");
+        store::answer(&mut tx, key, &sealer.seal(place(key), &text)?).await?;
         tx.done().await?;
-        Ok(format!("绑定成功。{HELP}"))
+        Ok(text)
     }
 }
 

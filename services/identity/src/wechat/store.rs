@@ -13,16 +13,18 @@ pub async fn answered(tx: &mut TenantTx, key: &str) -> sqlx::Result<Option<Vec<u
         .await
 }
 
-/// Notes what was answered; the first answer stays.
+/// Notes what was answered; the first answer stays, and is what comes back.
 #[tracing::instrument(name = "db.wechat.answer", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn answer(tx: &mut TenantTx, key: &str, reply: &[u8]) -> sqlx::Result<()> {
+pub async fn answer(tx: &mut TenantTx, key: &str, reply: &[u8]) -> sqlx::Result<Vec<u8>> {
     let now = tx.now().to_sqlx();
-    sqlx::query("insert into wechat_message (tenant_id, key, reply, at) values ($1, $2, $3, $4) on conflict (tenant_id, key) do nothing")
-        .bind(tx.tenant())
-        .bind(key)
-        .bind(reply)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+    sqlx::query_scalar(
+        "insert into wechat_message as m (tenant_id, key, reply, at) values ($1, $2, $3, $4)
+         on conflict (tenant_id, key) do update set reply = m.reply returning reply",
+    )
+    .bind(tx.tenant())
+    .bind(key)
+    .bind(reply)
+    .bind(now)
+    .fetch_one(tx.conn())
+    .await
 }

@@ -29,7 +29,7 @@ impl Carrier for Courier {
     async fn carry(&self, call: &Call, route: &str, parcels: &[Parcel]) -> (usize, Option<Trouble>) {
         let (url, secret) = match self.address(call, route).await {
             Ok(Some(address)) => address,
-            Ok(None) => return (0, Some(Trouble::Later("the channel is closed, or has no address".to_owned()))),
+            Ok(None) => return (0, Some(Trouble::Closed("the channel is closed, or has no address".to_owned()))),
             Err(error) => return (0, Some(Trouble::Later(format!("{error:?}")))),
         };
         for (arrived, parcel) in parcels.iter().enumerate() {

@@ -101,7 +101,7 @@ async fn ever(tx: &mut TenantTx) -> sqlx::Result<Vec<(String, i32, i64)>> {
     let until = rollup::until(tx).await?.unwrap_or(BEGINNING);
     sqlx::query_as(
         "select name, value, sum(count)::int8 from (
-           select d.name, d.value, d.count from fact_day d where d.tenant_id = $1
+           select d.name, d.value, d.count from fact_sum d where d.tenant_id = $1
            union all select l.name, l.value, l.count from fact_late l where l.tenant_id = $1 and l.day < $2
            union all select f.name, f.value, count(*) from fact f
              where f.tenant_id = $1 and f.name = any($3) and f.at >= $4 group by f.name, f.value

@@ -50,8 +50,13 @@ async fn districts(db: &Db, time: &Time) -> Result<Vec<i32>, Fault> {
 
 /// Adds up a district's days until none is left.
 async fn add_up(db: &Db, time: &Time, tenant: i32) -> Result<(), Fault> {
+    let call = || Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(30));
+    // Mostly there is nothing to add, and looking writes nothing.
+    if !due(&mut db.read(&call()).await?).await? {
+        return Ok(());
+    }
     loop {
-        let mut tx = db.write(&Call::of_service("ticketing", tenant, time.now(), Duration::from_secs(30))).await?;
+        let mut tx = db.write(&call()).await?;
         at_one_moment(&mut tx).await?;
         let settled = rules::settled(tx.now());
         let (from, new) = match until_locked(&mut tx).await? {
@@ -69,6 +74,20 @@ async fn add_up(db: &Db, time: &Time, tenant: i32) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// Whether there are days to add up, or something that came late of those that were.
+#[tracing::instrument(name = "db.fact_until.due", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+async fn due(tx: &mut TenantTx) -> sqlx::Result<bool> {
+    let settled = rules::settled(tx.now());
+    sqlx::query_scalar(
+        "select not exists (select 1 from fact_until where tenant_id = $1 and day >= $2)
+           or exists (select 1 from fact_late where tenant_id = $1 and day < $2)",
+    )
+    .bind(tx.tenant())
+    .bind(settled.to_sqlx())
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// All questions of a transaction see the same moment.
@@ -103,15 +122,16 @@ async fn first_day(tx: &mut TenantTx) -> sqlx::Result<Option<Date>> {
 }
 
 /// Adds up some days. What came late of them is counted with the rest.
-#[tracing::instrument(name = "db.fact_day.add", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+#[tracing::instrument(name = "db.fact_sum.add", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn add_days(tx: &mut TenantTx, from: Date, before: Date) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into fact_day (tenant_id, name, value, day, count)
-         select f.tenant_id, f.name, f.value, (f.at at time zone 'Asia/Shanghai')::date as on_day, count(*) from fact f
-         where f.tenant_id = $1 and f.name = any($2) and f.at >= $3 and f.at < $4 group by f.tenant_id, f.name, f.value, on_day
+        "insert into fact_sum as s (tenant_id, name, value, count)
+         select f.tenant_id, f.name, f.value, count(*) from fact f
+         where f.tenant_id = $1 and f.name = any($2) and f.at >= $3 and f.at < $4 group by f.tenant_id, f.name, f.value
          union all
-         select t.tenant_id, $5, 0, (t.submitted_at at time zone 'Asia/Shanghai')::date as on_day, count(*) from ticket t
-         where t.tenant_id = $1 and t.submitted_at >= $3 and t.submitted_at < $4 group by t.tenant_id, on_day",
+         select t.tenant_id, $5, 0, count(*) from ticket t
+         where t.tenant_id = $1 and t.submitted_at >= $3 and t.submitted_at < $4 group by t.tenant_id
+         on conflict (tenant_id, name, value) do update set count = s.count + excluded.count",
     )
     .bind(tx.tenant())
     .bind(rules::ADDED_UP)
@@ -138,9 +158,9 @@ async fn move_on(tx: &mut TenantTx, before: Date) -> sqlx::Result<()> {
 async fn add_late(tx: &mut TenantTx, from: Date, before: Date) -> sqlx::Result<()> {
     sqlx::query(
         "with gone as (delete from fact_late where tenant_id = $1 and day < $3 returning tenant_id, name, value, day, count)
-         insert into fact_day as d (tenant_id, name, value, day, count)
-         select tenant_id, name, value, day, sum(count) from gone where tenant_id = $1 and day < $2 group by tenant_id, name, value, day
-         on conflict (tenant_id, name, value, day) do update set count = d.count + excluded.count",
+         insert into fact_sum as s (tenant_id, name, value, count)
+         select tenant_id, name, value, sum(count) from gone where tenant_id = $1 and day < $2 group by tenant_id, name, value
+         on conflict (tenant_id, name, value) do update set count = s.count + excluded.count",
     )
     .bind(tx.tenant())
     .bind(from.to_sqlx())

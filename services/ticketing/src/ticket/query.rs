@@ -101,7 +101,7 @@ pub const AT_WORK: [State; 8] =
 
 impl Filter {
     /// Whether only requests fit in which no unit's part that matters is closed: those that are at work.
-    fn asks_for_open_work(&self) -> bool {
+    pub fn asks_for_open_work(&self) -> bool {
         self.state.is_some_and(|state| AT_WORK.contains(&state)) || [self.overdue, self.open, self.to_attend].contains(&Some(true))
     }
 }

@@ -94,6 +94,9 @@ async fn count(tx: &mut TenantTx, filters: &[Filter], reach: &Reach) -> Result<C
         query.push(format_args!(" union all select {place}, count(*) from (select 1 from "));
         if reach.all {
             query.push("ticket t where t.tenant_id = ").push_bind(tenant);
+        } else if filter.asks_for_open_work() {
+            // As their list: a part that is closed is no work in hand, though something of the request waits.
+            query.push("mine t where t.held");
         } else {
             query.push("mine t where true");
         }
@@ -110,28 +113,24 @@ async fn count(tx: &mut TenantTx, filters: &[Filter], reach: &Reach) -> Result<C
 fn gathered(query: &mut QueryBuilder<Postgres>, tenant: i32, reach: &Reach) {
     let limit = LOOKED_AT + 1;
     query.push(
-        "with mine as materialized (select t.id, t.state, t.overdue, t.due_at, t.waits, t.supervision from ticket t where t.tenant_id = ",
+        "with mine as materialized (select t.id, t.state, t.overdue, t.due_at, t.waits, t.supervision, g.held
+         from (select id, bool_or(held) as held from ((select null::uuid as id, false as held)",
     );
-    query.push_bind(tenant).push(" and t.id in (select null::uuid");
     if !reach.nodes.is_empty() {
-        query.push(" union (select a.ticket_id from assignment a where a.tenant_id = ").push_bind(tenant);
+        query.push(" union all (select distinct a.ticket_id, true from assignment a where a.tenant_id = ").push_bind(tenant);
         query.push(" and a.unit_id = any(").push_bind(reach.nodes.clone()).push(") and a.state <> 5 limit ").push_bind(limit);
-        query.push(") union (select t.id from ticket t where t.tenant_id = ").push_bind(tenant);
+        query.push(") union all (select t.id, false from ticket t where t.tenant_id = ").push_bind(tenant);
         query.push(" and t.waits <> '{}' and exists (select 1 from assignment a where a.tenant_id = ").push_bind(tenant);
-        query
-            .push(" and a.ticket_id = t.id and a.unit_id = any(")
-            .push_bind(reach.nodes.clone())
-            .push(")) limit ")
-            .push_bind(limit)
-            .push(")");
+        query.push(" and a.ticket_id = t.id and a.unit_id = any(").push_bind(reach.nodes.clone()).push(")) limit ").push_bind(limit);
+        query.push(")");
     }
     let people = [("enterprise_id", reach.enterprise), ("requester_id", reach.own)];
     for (column, of) in people.into_iter().filter_map(|(column, of)| Some((column, of?))) {
-        query.push(" union (select t.id from ticket t where t.tenant_id = ").push_bind(tenant);
+        query.push(" union all (select t.id, true from ticket t where t.tenant_id = ").push_bind(tenant);
         query.push(format_args!(" and t.{column} = ")).push_bind(of);
         query.push(format_args!(" and ({OPEN} or t.waits <> '{{}}') limit ")).push_bind(limit).push(")");
     }
-    query.push(")");
+    query.push(") found group by id) g join ticket t on t.tenant_id = ").push_bind(tenant).push(" and t.id = g.id");
 }
 
 #[cfg(test)]
