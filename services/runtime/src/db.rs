@@ -189,6 +189,15 @@ impl TenantTx {
         self.tenant
     }
 
+    /// From here on statements are planned once for all values, by index. For one of many small parts, each with an index of its own: to plan it anew
+    /// for each call takes several times as long as to run it, and a plan made without its values guesses too many rows and would read them all.
+    pub async fn by_index(&mut self) -> Result<(), Fault> {
+        let text = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
+                    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off";
+        sqlx::raw_sql(text).execute(self.conn()).await?;
+        Ok(())
+    }
+
     /// When the call arrived.
     pub fn now(&self) -> jiff::Timestamp {
         self.now

@@ -153,10 +153,11 @@ fn newest_of_units(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Fil
     query.push(" order by a.submitted_at desc, a.ticket_id desc limit ").push_bind(limit).push(") n)");
 }
 
-/// What the filter says of a request `t`. What has an index of its own is written out, not bound: only then the index is found.
+/// What the filter says of a request `t`. What has an index of its own is written out, not bound: only then the index is found, and a plan kept
+/// for all values knows how many have it.
 pub fn filtered(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter, reach: &Reach) {
     if let Some(state) = filter.state {
-        query.push(" and t.state = ").push_bind(super::store::small(state as i32));
+        query.push(format_args!(" and t.state = {}", state as i32));
     }
     if let Some(kind) = filter.kind {
         query.push(" and t.kind = ").push_bind(super::store::small(kind as i32));
@@ -175,7 +176,7 @@ pub fn filtered(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter
     }
     if let Some(waits) = filter.waits {
         // Said twice, for the index holds only requests for which something waits.
-        query.push(" and t.waits <> '{}' and t.waits @> array[").push_bind(super::store::small(waits as i32)).push("]");
+        query.push(format_args!(" and t.waits <> '{{}}' and t.waits @> array[{}::int2]", waits as i32));
     }
     if let Some(parent) = filter.parent {
         query.push(" and t.parent_id = ").push_bind(parent);

@@ -85,6 +85,7 @@ async fn count(tx: &mut TenantTx, filters: &[Filter], reach: &Reach) -> Result<C
     let tenant = tx.tenant();
     let mut query = QueryBuilder::<Postgres>::new("");
     if reach.all {
+        tx.by_index().await?;
         query.push("select -1 as place, 0::int8 as count");
     } else {
         gathered(&mut query, tenant, reach);
@@ -101,7 +102,7 @@ async fn count(tx: &mut TenantTx, filters: &[Filter], reach: &Reach) -> Result<C
             query.push("mine t where true");
         }
         filtered(&mut query, tenant, filter, reach);
-        query.push(" limit ").push_bind(MOST + 1).push(") n");
+        query.push(format_args!(" limit {}) n", MOST + 1));
     }
     query.push(" order by place");
     let mut rows: Vec<(i32, i64)> = query.build_query_as().fetch_all(tx.conn()).await?;
