@@ -1,0 +1,4 @@
+declare module '*.bin?url' {
+  const address: string
+  export default address
+}

@@ -1,0 +1,118 @@
+// Fields of a form, read from the contract: what a request takes, which limits hold, what an id points to. A form says only what it leaves out.
+import { getOption, type DescExtension, type DescField, type DescMethod } from '@bufbuild/protobuf'
+import { method, registry } from '../api/grpc'
+import c from '../words/common'
+import { options } from '../words/enums'
+import { fieldName } from '../words/fields'
+import { fill } from '../words/language'
+
+export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'building' | 'zone' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
+
+export interface Field {
+  name: string
+  label: string
+  widget: Widget
+  required: boolean
+  min?: number
+  max?: number
+  pattern?: RegExp
+  options?: { value: string; label: string }[]
+  /** What an id points to. */
+  of?: string
+  /** Fields of the rows of a repeated message. */
+  fields?: Field[]
+}
+
+export type Values = Record<string, unknown>
+
+interface Rules {
+  required?: boolean
+  type?: { case?: string; value?: { [name: string]: unknown } }
+}
+
+const short = (name: string) => name.replace(/^drumtower\.\w+\.v1\./, '')
+
+function widget(field: DescField, target: string, rules: Rules): Widget {
+  const many = field.fieldKind === 'list'
+  if (field.message) return field.message.typeName === 'google.protobuf.Timestamp' ? 'instant' : 'rows'
+  if (field.enum) return many ? 'tags' : 'choice'
+  if (target === 'attachment') return many ? 'attachments' : 'attachment'
+  if (target === 'unit') return many ? 'units' : 'unit'
+  if (['user', 'enterprise', 'building', 'zone'].includes(target)) return target as Widget
+  if (target) return 'id'
+  if (field.scalar === 8) return 'switch'
+  if (field.scalar !== 9) return 'number'
+  const limits = rules.type?.value
+  if (String(limits?.pattern ?? '').includes('[0-9]{4}-[0-9]{2}-[0-9]{2}')) return 'day'
+  return Number(limits?.maxLen ?? 0) > 200 ? 'long' : 'text'
+}
+
+function read(field: DescField, message: string, rule: DescExtension, ref: DescExtension): Field {
+  const rules = (getOption(field, rule) ?? {}) as Rules
+  const limits = rules.type?.value ?? {}
+  const target = String(getOption(field, ref) ?? '')
+  // What is not set shows as its default; only what a message has of its own is a limit.
+  const bound = (side: string) => (Object.hasOwn(limits, side) ? Number(limits[side]) : undefined)
+  const isText = rules.type?.case === 'string'
+  const isList = rules.type?.case === 'repeated'
+  const made: Field = {
+    name: field.name,
+    label: fieldName(message, field.name) ?? field.name,
+    widget: widget(field, target, rules),
+    required: Boolean(rules.required) || (isText && (Number(limits.minLen ?? 0) > 0 || (limits.wellKnown as { case?: string } | undefined)?.case === 'uuid')) || (isList && Number(limits.minItems ?? 0) > 0),
+    min: bound(isText ? 'minLen' : isList ? 'minItems' : 'gte'),
+    max: bound(isText ? 'maxLen' : isList ? 'maxItems' : 'lte'),
+    of: target || undefined,
+  }
+  if (isText && limits.pattern) made.pattern = new RegExp(String(limits.pattern), 'u')
+  if (field.enum) made.options = options(short(field.enum.typeName))
+  if (made.widget === 'rows' && field.message) made.fields = field.message.fields.map(one => read(one, short(field.message!.typeName), rule, ref))
+  return made
+}
+
+const HIDDEN = new Set(['etag', 'device_time', 'taken_at'])
+
+/** The fields of an RPC's request, without those that the page fills in itself. */
+export async function fieldsOf(name: string, without: string[] = []): Promise<Field[]> {
+  const all = await registry()
+  const rpc: DescMethod = await method(name)
+  const rule = all.getExtension('buf.validate.field')!
+  const ref = all.getExtension('drumtower.options.v1.ref')!
+  return rpc.input.fields.filter(field => !without.includes(field.name) && !HIDDEN.has(field.name)).map(field => read(field, rpc.input.name, rule, ref))
+}
+
+/** What is wrong with a value, as the server would say; nothing when it is good. */
+export function wrong(field: Field, value: unknown): string | undefined {
+  if (field.widget === 'switch') return undefined
+  if (Array.isArray(value)) {
+    if (field.required && value.length < (field.min ?? 1)) return fill(c.atLeastItems, { n: field.min ?? 1 })
+    return undefined
+  }
+  const isEmpty = value === undefined || value === null || String(value).trim() === ''
+  if (isEmpty) return field.required ? (['text', 'long', 'number'].includes(field.widget) ? c.required : c.pickOne) : undefined
+  if (field.widget === 'number') {
+    if (field.min !== undefined && Number(value) < field.min) return fill(c.atLeast, { n: field.min })
+    if (field.max !== undefined && Number(value) > field.max) return fill(c.atMost, { n: field.max })
+    return undefined
+  }
+  if (field.widget !== 'text' && field.widget !== 'long' && field.widget !== 'day') return undefined
+  const length = [...String(value)].length
+  if (field.min !== undefined && length < field.min) return fill(c.tooShort, { n: field.min })
+  if (field.max !== undefined && length > field.max) return fill(c.tooLong, { n: field.max })
+  if (field.pattern && !field.pattern.test(String(value))) return c.pattern
+  return undefined
+}
+
+/** Everything that is wrong, by field. Rows are looked at one by one, as `decisions.0.text`. */
+export function faults(fields: Field[], values: Values): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const field of fields) {
+    const fault = wrong(field, values[field.name])
+    if (fault) found[field.name] = fault
+    if (field.widget !== 'rows') continue
+    for (const [index, row] of ((values[field.name] ?? []) as Values[]).entries()) {
+      for (const [name, fault] of Object.entries(faults(field.fields ?? [], row))) found[`${field.name}.${index}.${name}`] = fault
+    }
+  }
+  return found
+}
