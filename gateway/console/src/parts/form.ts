@@ -6,7 +6,7 @@ import { options } from '../words/enums'
 import { fieldName } from '../words/fields'
 import { fill } from '../words/language'
 
-export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'building' | 'zone' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
+export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
 
 export interface Field {
   name: string
@@ -38,6 +38,7 @@ function widget(field: DescField, target: string, rules: Rules): Widget {
   if (field.enum) return many ? 'tags' : 'choice'
   if (target === 'attachment') return many ? 'attachments' : 'attachment'
   if (target === 'unit') return many ? 'units' : 'unit'
+  if (target === 'enterprise' && many) return 'enterprises'
   if (['user', 'enterprise', 'building', 'zone'].includes(target)) return target as Widget
   if (target) return 'id'
   if (field.scalar === 8) return 'switch'
@@ -47,7 +48,18 @@ function widget(field: DescField, target: string, rules: Rules): Widget {
   return Number(limits?.maxLen ?? 0) > 200 ? 'long' : 'text'
 }
 
-function read(field: DescField, message: string, rule: DescExtension, ref: DescExtension): Field {
+/** Options that a page knows and the contract does not, by the path of their field: `desk`, `decisions.unit_id`. */
+export type Choices = Record<string, { value: string; label: string }[]>
+
+interface Asked {
+  rule: DescExtension
+  ref: DescExtension
+  without: string[]
+  choices: Choices
+}
+
+function read(field: DescField, message: string, path: string, asked: Asked): Field {
+  const { rule, ref, choices } = asked
   const rules = (getOption(field, rule) ?? {}) as Rules
   const limits = rules.type?.value ?? {}
   const target = String(getOption(field, ref) ?? '')
@@ -66,19 +78,29 @@ function read(field: DescField, message: string, rule: DescExtension, ref: DescE
   }
   if (isText && limits.pattern) made.pattern = new RegExp(String(limits.pattern), 'u')
   if (field.enum) made.options = options(short(field.enum.typeName))
-  if (made.widget === 'rows' && field.message) made.fields = field.message.fields.map(one => read(one, short(field.message!.typeName), rule, ref))
+  if (made.widget === 'rows' && field.message) made.fields = shown(field.message.fields, short(field.message.typeName), `${path}.`, asked)
+  if (choices[path]) {
+    // A number that has to be chosen is one from 1 on.
+    made.required ||= made.widget === 'number' && (made.min ?? 0) >= 1
+    made.widget = 'choice'
+    made.options = choices[path]
+  }
   return made
+}
+
+function shown(fields: DescField[], message: string, under: string, asked: Asked): Field[] {
+  return fields.filter(field => !asked.without.includes(under + field.name) && !HIDDEN.has(field.name)).map(field => read(field, message, under + field.name, asked))
 }
 
 const HIDDEN = new Set(['etag', 'device_time', 'taken_at'])
 
-/** The fields of an RPC's request, without those that the page fills in itself. */
-export async function fieldsOf(name: string, without: string[] = []): Promise<Field[]> {
+/** The fields of an RPC's request, without those that the page fills in itself (`etag`, `desks.number`). */
+export async function fieldsOf(name: string, without: string[] = [], choices: Choices = {}): Promise<Field[]> {
   const all = await registry()
   const rpc: DescMethod = await method(name)
   const rule = all.getExtension('buf.validate.field')!
   const ref = all.getExtension('drumtower.options.v1.ref')!
-  return rpc.input.fields.filter(field => !without.includes(field.name) && !HIDDEN.has(field.name)).map(field => read(field, rpc.input.name, rule, ref))
+  return shown(rpc.input.fields, rpc.input.name, '', { rule, ref, without, choices })
 }
 
 /** What is wrong with a value, as the server would say; nothing when it is good. */

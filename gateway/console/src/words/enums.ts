@@ -1,4 +1,5 @@
 // What the contract's enumerations are called. The test tests/words.test.ts goes through the contract and fails for a value without a name.
+import { ROLES } from '../gen/roles'
 import { english } from './language'
 
 type Names = Record<string, readonly [zh: string, en: string]>
@@ -76,6 +77,7 @@ export const ENUMS: Record<string, Names> = {
   'DirectCall.State': { OPEN: ['待答复', 'Open'], ANSWERED: ['已答复', 'Answered'], CONVERTED: ['已转诉求', 'Became a request'], CLOSED: ['已关闭', 'Closed'] },
   'Discussion.State': { CALLED: ['已召集', 'Called'], FOLLOW_UP: ['跟踪中', 'Follow-up'], CLOSED: ['已办结', 'Closed'] },
   'Discussion.Task.State': { TO_DO: ['待办', 'To do'], DONE: ['已完成', 'Done'], CONFIRMED: ['已确认', 'Confirmed'] },
+  Role: Object.fromEntries(Object.entries(ROLES).map(([role, { zh, en }]) => [role, [zh, en] as const])),
   FigureGroup: { UNIT: ['按单位', 'By unit'], KIND: ['按类别', 'By kind'], BUILDING: ['按楼宇', 'By building'], ZONE: ['按片区', 'By zone'] },
   'ServiceDay.State': { PLANNED: ['筹备中', 'Planned'], PUBLISHED: ['已发布', 'Published'], HELD: ['已举办', 'Held'], CLOSED: ['已办结', 'Closed'], CANCELLED: ['已取消', 'Cancelled'] },
   'Invitation.Reply': { COMING: ['参加', 'Coming'], NOT_COMING: ['不参加', 'Not coming'] },
