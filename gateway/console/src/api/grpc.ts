@@ -1,42 +1,15 @@
 // gRPC-Web: the way of the console. Messages are made from the compiled contract at run time and handed on in the same JSON shape
 // as the phone's, so that a page reads the same fields whichever way they came.
-import { createFileRegistry, fromBinary, fromJson, toJson, type DescMethod, type DescMethodStreaming, type DescMethodUnary, type FileRegistry, type JsonValue } from '@bufbuild/protobuf'
+import { fromJson, toJson, type DescMethodStreaming, type DescMethodUnary, type JsonValue } from '@bufbuild/protobuf'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
-import contract from '../gen/contract.bin?url'
 import { english } from '../words/language'
+import { method, registry } from './contract'
 import { Fault, unreached, type Violation } from './fault'
 import type { Sent } from './http'
 import { district } from './place'
 import { heard } from './time'
-
-let loaded: Promise<FileRegistry> | undefined
-
-/** The contract, fetched once. */
-export function registry(): Promise<FileRegistry> {
-  loaded ??= fetch(contract)
-    .then(answer => answer.arrayBuffer())
-    .then(bytes => createFileRegistry(fromBinary(FileDescriptorSetSchema, new Uint8Array(bytes))))
-  loaded.catch(() => (loaded = undefined))
-  return loaded
-}
-
-const found = new Map<string, DescMethod>()
-
-/** An RPC by `Service.Method`. */
-export async function method(name: string): Promise<DescMethod> {
-  const known = await registry()
-  if (found.size === 0) {
-    for (const type of known) {
-      if (type.kind === 'service') for (const rpc of type.methods) found.set(`${type.name}.${rpc.name}`, rpc)
-    }
-  }
-  const rpc = found.get(name)
-  if (!rpc) throw new Error(`${name} is not in the contract`)
-  return rpc
-}
 
 const transport = createGrpcWebTransport({
   baseUrl: district || '/',

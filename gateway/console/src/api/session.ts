@@ -47,7 +47,7 @@ export async function signIn(login: string, password: string): Promise<void> {
   const session = (await unary({ name: 'SessionService.CreateSession', request: { login, password }, headers })) as Session
   const other = me.value && session.user && me.value.id !== session.user.id
   me.value = session.user
-  tell.postMessage('in')
+  tell?.postMessage('in')
   answer(true)
   // Somebody else sits down: nothing of the one before may stay on the page.
   if (other) location.reload()
@@ -60,7 +60,7 @@ export async function signOut(): Promise<void> {
     if (!(error instanceof Fault) || error.status !== 'UNAUTHENTICATED') throw error
   }
   me.value = undefined
-  tell.postMessage('out')
+  tell?.postMessage('out')
 }
 
 /** Who the cookie says it is; nobody when there is none. */
@@ -73,16 +73,16 @@ export async function recognise(): Promise<void> {
   }
 }
 
-/** Another tab signed in or out: this one follows. */
-const tell = new BroadcastChannel('session')
-tell.onmessage = async ({ data }) => {
+/** Another tab signed in or out: this one follows. Older browsers have no such channel; there the next call asks. */
+const tell = 'BroadcastChannel' in globalThis ? new BroadcastChannel('session') : undefined
+tell?.addEventListener('message', async ({ data }) => {
   const before = me.value?.id
   if (data === 'in') {
     await recognise().catch(() => {})
     if (before && me.value?.id !== before) location.reload()
     else answer(true)
   } else if (before) asking.value = true
-}
+})
 
 export async function loadTenant(): Promise<void> {
   tenant.value = (await unary({ name: 'TenantService.GetTenant', request: {} })) as Tenant

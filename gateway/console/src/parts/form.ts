@@ -1,10 +1,11 @@
 // Fields of a form, read from the contract: what a request takes, which limits hold, what an id points to. A form says only what it leaves out.
 import { getOption, type DescExtension, type DescField, type DescMethod } from '@bufbuild/protobuf'
-import { method, registry } from '../api/grpc'
+import { method, registry } from '../api/contract'
 import c from '../words/common'
 import { options } from '../words/enums'
 import { fieldName } from '../words/fields'
 import { fill } from '../words/language'
+import { instant } from './format'
 
 export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
 
@@ -137,4 +138,30 @@ export function faults(fields: Field[], values: Values): Record<string, string> 
     }
   }
   return found
+}
+
+/** What is sent of the values: nothing that was left empty, local times as instants. */
+export function ready(fields: Field[], values: Values): Values {
+  const sent: Values = {}
+  for (const field of fields) {
+    const value = values[field.name]
+    if (value === undefined || value === null || value === '') continue
+    if (field.widget === 'instant') sent[field.name] = instant(String(value))
+    else if (field.widget === 'rows') sent[field.name] = (value as Values[]).map(row => ready(field.fields ?? [], row))
+    else sent[field.name] = value
+  }
+  return sent
+}
+
+/** The label of a field by its path, `decisions.0.text`. */
+export function labelOf(fields: Field[], path: string): string {
+  let here = fields
+  let label = ''
+  for (const part of path.split('.')) {
+    const field = here.find(one => one.name === part)
+    if (!field) continue
+    label = field.label
+    here = field.fields ?? []
+  }
+  return label || path
 }

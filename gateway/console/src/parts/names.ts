@@ -16,6 +16,7 @@ export function loadUnits(): Promise<unknown> {
 }
 export function unitName(id: string | undefined): string {
   if (!id) return ''
+  if (!mayCall('UnitService.ListUnits')) return ''
   void loadUnits()
   return units.value.find(unit => unit.id === id)?.name ?? '…'
 }

@@ -8,18 +8,31 @@ import type { Attachment, Attachment_Visibility } from '../gen/ticketing'
 const PIECE = 1 << 20
 const LARGEST_SIDE = 1600
 
-/** A photo of at most 1,600 pixels a side, as JPEG; anything else as it is. */
+const LIGHT = 300_000
+
+// Older Safari has no createImageBitmap.
+async function decoded(file: Blob): Promise<ImageBitmap | HTMLImageElement | undefined> {
+  if ('createImageBitmap' in globalThis) return createImageBitmap(file).catch(() => undefined)
+  const picture = new Image()
+  picture.src = URL.createObjectURL(file)
+  await picture.decode().catch(() => {})
+  URL.revokeObjectURL(picture.src)
+  return picture.width ? picture : undefined
+}
+
+/** A photo of at most 1,600 pixels a side, as JPEG; what is small already, and anything else, as it is. */
 export async function small(file: File): Promise<Blob> {
-  if (!file.type.startsWith('image/') || file.size < 300_000) return file
-  const picture = await createImageBitmap(file).catch(() => undefined)
+  if (!file.type.startsWith('image/')) return file
+  const picture = await decoded(file)
   if (!picture) return file
   const scale = Math.min(1, LARGEST_SIDE / Math.max(picture.width, picture.height))
+  if (scale === 1 && file.size < LIGHT) return file
   const canvas = document.createElement('canvas')
   canvas.width = Math.round(picture.width * scale)
   canvas.height = Math.round(picture.height * scale)
   canvas.getContext('2d')!.drawImage(picture, 0, 0, canvas.width, canvas.height)
   const made = await new Promise<Blob | null>(done => canvas.toBlob(done, 'image/jpeg', 0.86))
-  return made && made.size < file.size ? made : file
+  return made && (scale < 1 || made.size < file.size) ? made : file
 }
 
 function kindOf(file: File): 'PHOTO' | 'DOCUMENT' | 'AUDIO' {
