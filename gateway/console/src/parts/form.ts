@@ -7,7 +7,7 @@ import { fieldName } from '../words/fields'
 import { fill } from '../words/language'
 import { instant } from './format'
 
-export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
+export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'organisation' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
 
 export interface Field {
   name: string
@@ -40,7 +40,7 @@ function widget(field: DescField, target: string, rules: Rules): Widget {
   if (target === 'attachment') return many ? 'attachments' : 'attachment'
   if (target === 'unit') return many ? 'units' : 'unit'
   if (target === 'enterprise' && many) return 'enterprises'
-  if (['user', 'enterprise', 'building', 'zone'].includes(target)) return target as Widget
+  if (['user', 'enterprise', 'building', 'zone', 'organisation'].includes(target)) return target as Widget
   if (target) return 'id'
   if (field.scalar === 8) return 'switch'
   if (field.scalar !== 9) return 'number'
@@ -83,7 +83,7 @@ function read(field: DescField, message: string, path: string, asked: Asked): Fi
   if (choices[path]) {
     // A number that has to be chosen is one from 1 on.
     made.required ||= made.widget === 'number' && (made.min ?? 0) >= 1
-    made.widget = 'choice'
+    made.widget = field.fieldKind === 'list' ? 'tags' : 'choice'
     made.options = choices[path]
   }
   return made

@@ -24,6 +24,12 @@ export function shortTime(at: string | number | undefined): string {
 /** `2026-11-24`. */
 export const day = (at: string | number | undefined) => time(at).slice(0, 10)
 
+/** Days from one day to another, both `2026-11-24`; negative when it lies before. */
+export const daysUntil = (on: string, from: string) => Math.round((Date.parse(on) - Date.parse(from)) / 86_400_000)
+
+/** A number with its thousands apart. */
+export const amount = (value: number, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits })
+
 /** What a span of time is called, with its two largest units. */
 export function span(milliseconds: number): string {
   const seconds = Math.floor(Math.abs(milliseconds) / 1000)

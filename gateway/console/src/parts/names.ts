@@ -4,6 +4,7 @@ import { call, type Name, type Out } from '../api/call'
 import { mayCall } from '../api/session'
 import type { Unit } from '../gen/identity'
 import type { Building, Zone } from '../gen/enterprise'
+import type { Organisation } from '../gen/party'
 
 export const units = shallowRef<Unit[]>([])
 let asked: Promise<unknown> | undefined
@@ -53,6 +54,20 @@ export function buildingName(id: string | undefined): string {
   return buildings.value.find(one => one.id === id)?.name ?? '…'
 }
 export const zoneName = (id: string | undefined) => (id ? (void loadPlaces(), zones.value.find(one => one.id === id)?.name ?? '…') : '')
+
+export const organisations = shallowRef<Organisation[]>([])
+let founded: Promise<unknown> | undefined
+
+/** The tree of party organisations of today, parents before children, loaded once; anew after a change. */
+export function loadOrganisations(anew = false): Promise<unknown> {
+  if (!mayCall('OrganisationService.ListOrganisations')) return Promise.resolve()
+  if (anew) founded = undefined
+  founded ??= call('OrganisationService.ListOrganisations', {}).then(answer => (organisations.value = answer.organisations)).catch(() => (founded = undefined))
+  return founded
+}
+export const organisationName = (id: string | undefined) => (id ? (void loadOrganisations(), organisations.value.find(one => one.id === id)?.name ?? '…') : '')
+/** A member's name as it is shown to others: masked. */
+export const memberName = (id: string | undefined) => (id ? once('MemberService.GetMember', { member_id: id }, id, one => one.name) : '')
 
 /** All rows of a list that is known to be short (units, places), page by page. */
 export async function pages<T>(load: (token: string) => Promise<readonly [T[], string]>, most = 2000): Promise<T[]> {

@@ -24,6 +24,15 @@ export async function workbook(sheets: Sheet[]): Promise<Blob> {
   return new Blob(archive(parts), { type: `${kind}.sheet` })
 }
 
+/** Hands a file to the person. */
+export function save(file: Blob, name: string) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(file)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
+
 const TABLE = Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1
   return n >>> 0

@@ -57,7 +57,7 @@ export const ENUMS: Record<string, Names> = {
   'Enterprise.Status': {
     OPERATING: ['存续', 'Operating'], SUSPENDED: ['歇业', 'Suspended'], LIQUIDATION: ['清算', 'In liquidation'], MOVED_OUT: ['迁出', 'Moved out'], REVOKED: ['吊销', 'Revoked'], CANCELLED: ['撤销', 'Cancelled'], DEREGISTERED: ['注销', 'Deregistered'],
   },
-  'Enterprise.CodeState': { CODE_OK: ['代码有效', 'Code valid'], CODE_LEGACY: ['老注册号', 'Old number'], CODE_PENDING: ['待核', 'To be checked'], CODE_NONE: ['无代码', 'No code'] },
+  'Enterprise.CodeState': { CODE_OK: ['代码有效', 'Code valid'], CODE_LEGACY: ['早期代码（校验不符）', 'Early code (check digit off)'], CODE_PENDING: ['筹建未发码', 'Not issued yet'], CODE_NONE: ['无代码', 'No code'] },
   'Presence.Kind': { REGISTERED: ['注册地', 'Registered'], OPERATING: ['经营地', 'Operating'], BOTH: ['注册并经营', 'Both'], VIRTUAL: ['虚拟入驻', 'Virtual'] },
   'Qualification.Kind': {
     LISTED: ['上市企业', 'Listed'], LISTING_RESERVE: ['上市后备', 'Listing reserve'], SRDI: ['专精特新', 'SRDI'], TECH_GIANT: ['科技小巨人', 'Tech giant'], CHAMPION: ['单项冠军', 'Champion'],
