@@ -7,7 +7,7 @@ import { fieldName } from '../words/fields'
 import { fill } from '../words/language'
 import { instant } from './format'
 
-export type Widget = 'text' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'organisation' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
+export type Widget = 'text' | 'secret' | 'long' | 'choice' | 'switch' | 'number' | 'instant' | 'day' | 'unit' | 'units' | 'user' | 'enterprise' | 'enterprises' | 'building' | 'zone' | 'organisation' | 'attachments' | 'attachment' | 'tags' | 'id' | 'rows'
 
 export interface Field {
   name: string
@@ -44,6 +44,7 @@ function widget(field: DescField, target: string, rules: Rules): Widget {
   if (target) return 'id'
   if (field.scalar === 8) return 'switch'
   if (field.scalar !== 9) return 'number'
+  if (field.name === 'password') return 'secret'
   const limits = rules.type?.value
   if (String(limits?.pattern ?? '').includes('[0-9]{4}-[0-9]{2}-[0-9]{2}')) return 'day'
   return Number(limits?.maxLen ?? 0) > 200 ? 'long' : 'text'
@@ -68,16 +69,18 @@ function read(field: DescField, message: string, path: string, asked: Asked): Fi
   const bound = (side: string) => (Object.hasOwn(limits, side) ? Number(limits[side]) : undefined)
   const isText = rules.type?.case === 'string'
   const isList = rules.type?.case === 'repeated'
+  // A form that nothing fits is one that has to be filled in.
+  const pattern = isText && limits.pattern ? new RegExp(String(limits.pattern), 'u') : undefined
   const made: Field = {
     name: field.name,
     label: fieldName(message, field.name) ?? field.name,
     widget: widget(field, target, rules),
-    required: Boolean(rules.required) || (isText && (Number(limits.minLen ?? 0) > 0 || (limits.wellKnown as { case?: string } | undefined)?.case === 'uuid')) || (isList && Number(limits.minItems ?? 0) > 0),
+    required: Boolean(rules.required) || pattern?.test('') === false || (isText && (Number(limits.minLen ?? 0) > 0 || (limits.wellKnown as { case?: string } | undefined)?.case === 'uuid')) || (isList && Number(limits.minItems ?? 0) > 0),
     min: bound(isText ? 'minLen' : isList ? 'minItems' : 'gte'),
     max: bound(isText ? 'maxLen' : isList ? 'maxItems' : 'lte'),
     of: target || undefined,
   }
-  if (isText && limits.pattern) made.pattern = new RegExp(String(limits.pattern), 'u')
+  if (pattern) made.pattern = pattern
   if (field.enum) made.options = options(short(field.enum.typeName))
   if (made.widget === 'rows' && field.message) made.fields = shown(field.message.fields, short(field.message.typeName), `${path}.`, asked)
   if (choices[path]) {
@@ -112,13 +115,13 @@ export function wrong(field: Field, value: unknown): string | undefined {
     return undefined
   }
   const isEmpty = value === undefined || value === null || String(value).trim() === ''
-  if (isEmpty) return field.required ? (['text', 'long', 'number'].includes(field.widget) ? c.required : c.pickOne) : undefined
+  if (isEmpty) return field.required ? (['text', 'secret', 'long', 'number'].includes(field.widget) ? c.required : c.pickOne) : undefined
   if (field.widget === 'number') {
     if (field.min !== undefined && Number(value) < field.min) return fill(c.atLeast, { n: field.min })
     if (field.max !== undefined && Number(value) > field.max) return fill(c.atMost, { n: field.max })
     return undefined
   }
-  if (field.widget !== 'text' && field.widget !== 'long' && field.widget !== 'day') return undefined
+  if (field.widget !== 'text' && field.widget !== 'secret' && field.widget !== 'long' && field.widget !== 'day') return undefined
   const length = [...String(value)].length
   if (field.min !== undefined && length < field.min) return fill(c.tooShort, { n: field.min })
   if (field.max !== undefined && length > field.max) return fill(c.tooLong, { n: field.max })

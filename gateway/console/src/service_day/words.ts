@@ -43,6 +43,7 @@ export default words({
   followUpText: ['共 {n} 件：当场办结 {settled}，办理中 {open}，已超期 {overdue}', '{n} in all: {settled} settled on the spot, {open} in hand, {overdue} late'],
   noDemands: ['还没有收件', 'Nothing was brought yet'],
   demand: ['诉求', 'Demand'],
+  number: ['编号', 'Number'],
   company: ['企业', 'Company'],
   unit: ['主办单位', 'Lead unit'],
   due: ['办结时限', 'Resolve by'],
