@@ -1,0 +1,48 @@
+import { fields } from '../words/fields'
+import { words } from '../words/language'
+
+fields({
+  'CreateMemberRequest.phone': ['手机号', 'Phone'],
+  'CreateMemberRequest.id_number': ['身份证号', 'Identity number'],
+  'CreateMemberRequest.joined_on': ['入党日期', 'Joined on'],
+  'CreateMemberRequest.full_on': ['转正日期（预备党员不填）', 'Full member since (empty for probationary ones)'],
+  'CreateMemberRequest.user_id': ['关联账号', 'Account'],
+  'CreateMemberRequest.name': ['姓名', 'Name'],
+  'CreateMemberRequest.status': ['党员身份', 'Standing'],
+  'CreateMemberRequest.since': ['组织关系自', 'Membership here since'],
+  'TransferMemberRequest.organisation_id': ['转入党组织', 'To which organisation'],
+  'TransferMemberRequest.from': ['自（当日起）', 'From this day on'],
+  'UnmaskMemberRequest.reason': ['查看原因（党员本人可见）', 'Why (the member sees it)'],
+})
+
+export default words({
+  list: ['党员名册', 'Members'],
+  one: ['党员', 'Member'],
+  create: ['登记党员', 'Add a member'],
+  none: ['该组织没有党员', 'No members here'],
+  choose: ['请先选择党组织', 'Choose an organisation first'],
+  organisation: ['党组织', 'Organisation'],
+  on: ['按日期查看', 'As of'],
+  name: ['姓名', 'Name'],
+  status: ['身份', 'Standing'],
+  joined: ['入党年份', 'Joined'],
+  phone: ['手机号', 'Phone'],
+  idNumber: ['身份证号', 'Identity number'],
+  joinedOn: ['入党日期', 'Joined on'],
+  fullOn: ['转正日期', 'Full member since'],
+  masked: ['姓名和号码已遮盖；查看原文须写明原因，留痕并告知本人。', 'Names and numbers are masked. A look behind says why, is kept, and the member sees it.'],
+  unmask: ['查看原文', 'Show in clear'],
+  unmaskHint: ['需要近期登录；本次查看会记录，党员本人可以看到是谁、因何查看。离开本页后不再显示。', 'Needs a recent sign-in. It is recorded and the member sees who looked and why. Gone when you leave this page.'],
+  clear: ['原文', 'In clear'],
+  hide: ['收起', 'Hide'],
+  lost: ['上一次的回答没有送达，请重新查看。', 'The answer did not arrive. Ask again.'],
+  transfer: ['转接组织关系', 'Transfer'],
+  transferHint: ['自所选日期起转入，原组织关系同日终止：任一时刻只有一个正式组织关系。', 'From the day on; the old membership ends on the same day: never two at an instant, never none.'],
+  about: ['基本情况', 'About'],
+  lookups: ['谁查看过我', 'Who looked at my record'],
+  lookupsNote: ['有人查看您的党员信息原文时，都会记在这里。', 'Everybody who looked behind the mask of your record stands here.'],
+  noLookups: ['没有人查看过您的信息', 'Nobody has looked'],
+  who: ['查看人', 'Who'],
+  why: ['原因', 'Why'],
+  when: ['时间', 'When'],
+})
