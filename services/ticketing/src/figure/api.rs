@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use drumtower_proto::ticketing::{
     ComputeDurationsRequest, ComputeDurationsResponse, ComputeFiguresRequest, ComputeFiguresResponse, Duration, Figure, FigureDefinition,
-    FigureGroup, FigureRow, GetLiveCountersRequest, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse,
+    FigureGroup, FigureRow, FigureTarget, GetLiveCountersRequest, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse,
     ListFigureRowsRequest, ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse, LiveCounters, PublishReportRequest,
     Report, figure_service_server::FigureService, setting, ticket::Kind,
 };
@@ -50,16 +50,19 @@ impl Figures {
             }
             figures.extend(counted.into_iter().map(|(key, counted)| shown(figure.code, figure.version, group(by, key), counted)));
         }
-        if wanted.is_none()
-            && let Some((version, content)) = as_of(&mut tx, setting::Kind::FigureWeights, period.as_of).await?
+        let mut targets = Vec::new();
+        if let Some((version, content)) = as_of(&mut tx, setting::Kind::FigureWeights, period.as_of).await?
             && let Content::Weights(weights) = read(setting::Kind::FigureWeights, version, &content)?
         {
-            figures.extend(groups.into_iter().map(|(key, counted)| Figure {
+            targets.extend(weights.targets().map(|(code, percent)| FigureTarget { code: code.to_owned(), percent }));
+            // One rate alone is no composite.
+            let whole = if wanted.is_none() { groups } else { BTreeMap::new() };
+            figures.extend(whole.into_iter().map(|(key, counted)| Figure {
                 percent: weights.composite(counted.into_iter()),
                 ..shown(COMPOSITE, version, group(by, key), Counted::default())
             }));
         }
-        Ok(Response::new(ComputeFiguresResponse { figures }))
+        Ok(Response::new(ComputeFiguresResponse { figures, targets }))
     }
 
     async fn durations(&self, request: Request<ComputeDurationsRequest>) -> Result<Response<ComputeDurationsResponse>, Fault> {

@@ -387,11 +387,14 @@ pub struct Counted {
     pub denominator_all: i64,
 }
 
-/// What each figure weighs in the composite.
+/// What each figure weighs in the composite, and where the district wants each rate to be.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
     weights: BTreeMap<String, u32>,
+    /// Per cent.
+    #[serde(default)]
+    targets: BTreeMap<String, u32>,
 }
 
 impl Weights {
@@ -407,7 +410,18 @@ impl Weights {
         if self.weights.values().all(|weight| *weight == 0) {
             return Err(Refusal::invalid("weights", "WEIGHT", "权重不能全为零", "nothing weighs anything"));
         }
+        for (code, target) in &self.targets {
+            if definition(code)?.is_count || *target > 100 {
+                let (zh, en) = (format!("{code} 不能设目标"), format!("{code} is no rate, or its target is above 100"));
+                return Err(Refusal::invalid("targets", "TARGET", zh, en));
+            }
+        }
         Ok(())
+    }
+
+    /// Where each rate should be, per cent.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.targets.iter().map(|(code, target)| (code.as_str(), *target))
     }
 
     /// The weighed mean of the rates that count something, per cent; of figures of which less is better what is missing to 100.
@@ -464,6 +478,8 @@ mod tests {
             (r#"{"weights":{"solved":1}}"#, "WEIGHT"),
             (r#"{"weights":{"rated":0}}"#, "WEIGHT"),
             (r#"{"weights":{"luck":1}}"#, "UNKNOWN_FIGURE"),
+            (r#"{"weights":{"rated":1},"targets":{"solved":90}}"#, "TARGET"),
+            (r#"{"weights":{"rated":1},"targets":{"rated":101}}"#, "TARGET"),
         ] {
             let weights: Weights = serde_json::from_str(text).expect("weights");
             assert_eq!(weights.check().expect_err("refused").reason(), reason);
