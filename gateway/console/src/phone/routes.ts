@@ -7,8 +7,15 @@ export const PAGES: PageDef[] = [
   { path: 'submit', title: () => w.submitTitle, page: () => import('./Submit.vue') },
   { path: 'requests', title: () => w.requests, page: () => import('./Requests.vue') },
   { path: 'requests/:id', title: () => w.request, page: () => import('./Request.vue') },
+  { path: 'requests/:id/rate', title: () => w.rate, page: () => import('./Rate.vue') },
+  { path: 'requests/:id/do/:verb', title: () => w.request, page: () => import('./Verb.vue') },
+  { path: 'requests/:id/check-in', title: () => w.checkIn, page: () => import('./CheckIn.vue') },
+  { path: 'today', title: () => w.today, page: () => import('./Today.vue') },
+  { path: 'todo', title: () => w.todo, page: () => import('./Todo.vue') },
+  { path: 'soon', title: () => w.soon, page: () => import('./Soon.vue') },
   { path: 'outbox', title: () => w.outbox, page: () => import('./Outbox.vue') },
   { path: 'notices', title: () => w.notices, page: () => import('./Notices.vue') },
+  { path: 'rate', title: () => w.rate, page: () => import('./Invited.vue'), open: true },
   { path: 'me', title: () => w.mine, page: () => import('./Me.vue') },
 ]
 
