@@ -40,8 +40,9 @@ export const buildings = shallowRef<Building[]>([])
 export const zones = shallowRef<Zone[]>([])
 let placed: Promise<unknown> | undefined
 
-/** Zones and buildings of the district, loaded once. */
-export function loadPlaces(): Promise<unknown> {
+/** Zones and buildings of the district, loaded once; anew after a change. */
+export function loadPlaces(anew = false): Promise<unknown> {
+  if (anew) placed = undefined
   placed ??= Promise.all([
     call('ZoneService.ListZones', {}).then(answer => (zones.value = answer.zones)),
     pages(token => call('BuildingService.ListBuildings', { page_size: 200, page_token: token }).then(answer => [answer.buildings, answer.next_page_token] as const)).then(all => (buildings.value = all)),
