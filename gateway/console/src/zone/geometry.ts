@@ -1,4 +1,4 @@
-// A schematic map out of points and rings: degrees to the drawing's units, and the outline of a group of points. Pure.
+// Where buildings stand in a drawing: degrees to its units. Pure.
 export interface Place {
   latitude: number
   longitude: number
@@ -34,26 +34,3 @@ export function fit(places: Place[], width: number, margin: number, tallest = wi
   const [middle, centre] = [(west + east) / 2, (south + north) / 2]
   return { width, height, at: place => [width / 2 + (place.longitude - middle) * shorten * scale, height / 2 - (place.latitude - centre) * scale] }
 }
-
-const turn = (o: Point, a: Point, b: Point) => (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
-
-/** The convex outline of points (Andrew's monotone chain), in order around it. */
-export function outline(points: Point[]): Point[] {
-  const sorted = [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1])
-  if (sorted.length < 3) return sorted
-  const half = (list: Point[]) => {
-    const chain: Point[] = []
-    for (const point of list) {
-      while (chain.length > 1 && turn(chain[chain.length - 2]!, chain[chain.length - 1]!, point) <= 0) chain.pop()
-      chain.push(point)
-    }
-    chain.pop()
-    return chain
-  }
-  return [...half(sorted), ...half(sorted.reverse())]
-}
-
-export const middle = (points: Point[]): Point => [points.reduce((sum, point) => sum + point[0], 0) / points.length, points.reduce((sum, point) => sum + point[1], 0) / points.length]
-
-/** The path of a ring of points. */
-export const path = (points: Point[]) => points.map(([x, y], index) => `${index ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('') + (points.length > 2 ? 'Z' : '')
