@@ -1,0 +1,47 @@
+import { fields } from '../words/fields'
+import { words } from '../words/language'
+
+fields({
+  account_id: ['以谁的名义提交（专用账号）', 'In whose name (an account made for it)'],
+  settings: ['设置（JSON）', 'Settings (JSON)'],
+  open: ['启用', 'Open'],
+  'CreateChannelRequest.settings': ['设置（JSON，空则用平台默认）', 'Settings (JSON; empty: what the platform begins with)'],
+})
+
+export default words({
+  list: ['渠道', 'Channels'],
+  one: ['渠道', 'Channel'],
+  create: ['接入渠道', 'Open a channel'],
+  none: ['还没有渠道', 'No channels'],
+  name: ['名称', 'Name'],
+  kind: ['类型', 'Kind'],
+  account: ['提交账号', 'Account'],
+  state: ['状态', 'State'],
+  open: ['启用', 'Open'],
+  shut: ['停用', 'Closed'],
+  since: ['接入时间', 'Since'],
+  edit: ['修改', 'Change'],
+  rotate: ['更换密钥', 'New secret'],
+  rotateHint: ['旧密钥立即作废，对方须同时更换。', 'The old one is good no longer; the other side changes it too.'],
+  secret: ['密钥', 'Secret'],
+  secretHint: ['只显示这一次，请立即交给对方妥善保存。', 'Shown this once: hand it over and keep it safe.'],
+  address: ['接收地址', 'Address for messages'],
+  settings: ['设置', 'Settings'],
+  messages: ['收到的消息', 'What came in'],
+  deliveries: ['发出的消息', 'What goes out'],
+  key: ['对方编号', 'Their id'],
+  outcome: ['结果', 'What became of it'],
+  request: ['诉求', 'Request'],
+  at: ['时间', 'When'],
+  body: ['内容', 'Message'],
+  attempts: ['尝试', 'Tried'],
+  error: ['未送达原因', 'Why not'],
+  next: ['下次', 'Next'],
+  queued: ['排队时间', 'Queued'],
+  retry: ['重新发送', 'Send again'],
+  retryHint: ['重新排队，按原内容发送。', 'Queued again as it was.'],
+  givenUp: ['只看已放弃', 'Given up only'],
+  noMessages: ['还没有收到消息', 'Nothing came in'],
+  noDeliveries: ['没有发出的消息', 'Nothing goes out'],
+  show: ['查看', 'Open it'],
+})
