@@ -21,6 +21,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     admit::{Came, key},
+    console::Console,
     deadline,
     pages::Pages,
     problem,
@@ -69,6 +70,8 @@ pub struct Door {
     pub trusted_proxies: Vec<IpAddr>,
     /// What the gateway answers itself.
     pub pages: Pages,
+    /// The console and the phone's pages.
+    pub console: Console,
 }
 
 /// Fields that a path binds, with their values.
@@ -142,8 +145,8 @@ impl Door {
     pub async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
         let came = Came::new(head, peer);
-        // A look at health or documents is no news for a trace.
-        let span = if self.pages.has(&came) { Span::none() } else { self.span(&came) };
+        // A look at health, documents or pages is no news for a trace.
+        let span = if self.console.has(&came) || self.pages.has(&came) { Span::none() } else { self.span(&came) };
         let trace = Trace::of(&span, came.header("traceparent"));
         let is_https = self.came_by_https(&came);
         let mut response = self.respond(came, body, &trace).instrument(span.clone()).await;
@@ -175,6 +178,9 @@ impl Door {
         if size + address > MAX_HEADERS {
             let refusal = Refusal::new(Kind::Invalid, "HEADERS_TOO_LARGE", "请求头过大", format!("at most {MAX_HEADERS} bytes of headers"));
             return Refused::with(&refusal, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).into_response(&trace.id);
+        }
+        if self.console.has(&came) {
+            return self.console.get(&came).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
         }
         if self.pages.has(&came) {
             return self.pages.get(&came, self).await.unwrap_or_else(|refused| refused.into_response(&trace.id));

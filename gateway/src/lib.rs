@@ -1,7 +1,8 @@
-//! The only door: JSON and gRPC-Web to gRPC, districts, quotas, the OpenAPI document.
+//! The only door: JSON and gRPC-Web to gRPC, districts, quotas, the OpenAPI document, the pages.
 
 mod admit;
 mod civil;
+mod console;
 mod deadline;
 mod door;
 mod listen;
@@ -29,7 +30,7 @@ use drumtower_proto::identity::{ListKeysRequest, session_service_client::Session
 use drumtower_runtime::{Call, Clock, Config, Failure, Fault, peers::Peers, redis::Redis, server, telemetry, token};
 use tokio::net::TcpListener;
 
-use crate::{door::Door, pages::Pages, quota::Quota, route::Routes, tenant::Tenants};
+use crate::{console::Console, door::Door, pages::Pages, quota::Quota, route::Routes, tenant::Tenants};
 
 /// Runs the gateway until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -57,6 +58,7 @@ fn open(config: &Config) -> Result<Door, Failure> {
     let routes = Routes::of_contract()?;
     Ok(Door {
         pages: Pages::new(&routes),
+        console: Console::new(config.gateway.console_dir.as_deref()),
         routes,
         tenants: Tenants::new(peers.clone(), clock.clone()),
         peers,

@@ -66,10 +66,15 @@ impl Tenants {
 impl Named {
     fn is_possible(&self) -> bool {
         match self {
-            Self::Code(code) => (6..=12).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit()),
+            Self::Code(code) => is_code(code),
             Self::Host(host) => (1..=253).contains(&host.len()),
         }
     }
+}
+
+/// Whether a text may be a district's code.
+pub fn is_code(text: &str) -> bool {
+    (6..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Splits `/t/{code}` off a path.

@@ -1,5 +1,6 @@
 //! The door from outside: over real connections, with services behind it that answer as told.
 
+mod pages;
 mod street;
 
 use std::time::{Duration, Instant};

@@ -67,6 +67,8 @@ pub struct Gateway {
     pub tenant_rate: u32,
     /// Addresses of proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<String>,
+    /// A folder with the built console, served instead of the one that the program carries; for those who work on the pages.
+    pub console_dir: Option<PathBuf>,
 }
 
 /// Where the bytes of attachments are, and what looks at them.
@@ -117,6 +119,7 @@ impl Default for Config {
                 user_rate: 50,
                 tenant_rate: 2000,
                 trusted_proxies: Vec::new(),
+                console_dir: None,
             },
             secrets: PathBuf::from("secrets"),
             store: Store::default(),
