@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, run and test Drumtower, and says what and why before doing so. When nothing is missing it
-# does nothing and needs no network. `install.sh --test` adds what only the tests need (Python, for clients that others wrote),
-# `install.sh --lint` what only the checks need (Node.js for buf).
+# does nothing and needs no network. `install.sh --test` adds what only the tests need: Python, for clients that others wrote, and a
+# browser with Chinese letters.
 set -euo pipefail
 
 packages=()
@@ -27,11 +27,12 @@ find_missing() {
     [ "$(postgres_major)" -ge 15 ] || need postgresql "the database; every installation runs a private one, 15 or newer"
     command -v redis-server >/dev/null || need redis-server "cache, quotas and bells; every installation runs a private one"
     command -v cc >/dev/null || need build-essential "links Rust programs and compiles the C inside the cryptography"
+    command -v node >/dev/null || need nodejs "builds the pages"
+    command -v npm >/dev/null || need npm "fetches what the pages are built with"
     if [ "${1:-}" = --test ]; then
+        command -v chromium >/dev/null || need chromium "opens the pages as people do"
+        fc-list :lang=zh 2>/dev/null | grep -q . || need fonts-noto-cjk "shows Chinese in that browser"
         python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv "runs clients of Open311 and webhooks that others wrote"
-    fi
-    if [ "${1:-}" = --lint ]; then
-        command -v npx >/dev/null || { need nodejs "runs buf, which checks the contract"; need npm "fetches buf"; }
     fi
 }
 
