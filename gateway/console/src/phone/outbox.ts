@@ -49,7 +49,7 @@ export type Outcome = { done: unknown } | { waits: true } | { refused: Fault }
 /** Sends one wish and writes down what became of it. A person who waits for it gets a refusal back in their form; what is refused later stays
  * in the outbox with the reason. */
 export async function attempt(wish: Wish, world: World, inForm = false): Promise<Outcome> {
-  if (wish.triedAt && world.now() - wish.triedAt > KEY_LASTS) return refuse(wish, world, new Fault('ABORTED', w.stale, { reason: 'KEY_EXPIRED' }), false)
+  if (wish.triedAt !== undefined && world.now() - wish.triedAt > KEY_LASTS) return refuse(wish, world, new Fault('ABORTED', w.stale, { reason: 'KEY_EXPIRED' }), false)
   const tried = { ...wish, tries: wish.tries + 1, triedAt: wish.triedAt ?? world.now() }
   await world.save(tried)
   try {
