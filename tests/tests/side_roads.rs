@@ -288,6 +288,11 @@ async fn what_looks_the_same_is_shown_and_rules_are_tried_before_they_hold() {
     assert!(number("tried") > 0 && number("tried") == number("silent") + number("right") + number("wrong"), "{tried}");
     publish(&rules).await.ok();
     tokio::time::sleep(Duration::from_secs(4)).await;
+    let about = json!({ "title": "六楼消防栓漏水", "description": "一直滴水", "kind": "HELP" });
+    let foreseen = enterprise.post("/v1/tickets:foresee", about).await.ok();
+    assert_eq!((foreseen["lead_unit_id"].as_str(), foreseen["source"].as_str()), (Some(&*fire), Some("RULE")), "{foreseen}");
+    assert!(foreseen["lead_unit_name"].as_str().is_some_and(|name| !name.is_empty()), "{foreseen}");
+    assert!(foreseen["accept_by"].as_str() < foreseen["resolve_by"].as_str(), "{foreseen}");
     let path = format!("/v1/tickets/{}/dispatchSuggestion", first["id"].as_str().unwrap_or_default());
     assert_eq!(enterprise.get(&path).await.status, 403);
     let suggested = dispatcher.get(&path).await.ok();

@@ -41,7 +41,7 @@ export function tabs(): Tab[] {
   const all: (Tab | false)[] = isCompany()
     ? [may('ticket.submit') && { path: 'submit', title: w.submit, icon: ICONS.submit }, may('ticket.read') && { path: 'requests', title: w.requests, icon: ICONS.list }]
     : [
-        (may('ticket.handle') || may('ticket.attend')) && { path: 'today', title: w.today, icon: ICONS.place },
+        (may('ticket.handle') || may('ticket.attend')) && { path: 'today', title: w.todayTab, icon: ICONS.place },
         may('ticket.read') && { path: 'todo', title: w.todo, icon: ICONS.list },
         may('ticket.read') && { path: 'soon', title: w.soon, icon: ICONS.clock },
       ]

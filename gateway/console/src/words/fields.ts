@@ -51,7 +51,7 @@ const FIELDS: Record<string, Pair> = {
   level: ['督办级别', 'Level'],
   reply_due: ['回复期限', 'Reply until'],
   due_at: ['完成期限', 'Due'],
-  unit_ids: ['召集单位', 'Units called'],
+  unit_ids: ['参加单位', 'Units called'],
   meets_at: ['会商时间', 'When'],
   stance: ['意见', 'Stance'],
   minutes: ['会议纪要', 'Minutes'],

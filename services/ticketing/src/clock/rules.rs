@@ -353,6 +353,17 @@ impl Promises<'_> {
         self.begin(name, round, span, percents, at)
     }
 
+    /// What a request that is submitted now is promised at the latest: to be accepted, contacted about, resolved. Each step begins when the
+    /// one before it has to be over.
+    pub fn foreseen(&self, matter: Matter, at: Timestamp) -> [Clock; 3] {
+        let accept = self.start(Name::C1, 1, matter, at);
+        let dispatch = self.start(Name::C2, 1, matter, accept.due_at);
+        let sign = self.start(Name::C3, 1, matter, dispatch.due_at);
+        let contact = self.start(Name::C4, 1, matter, sign.due_at);
+        let resolve = self.start(Name::C5, 1, matter, dispatch.due_at);
+        [accept, contact, resolve]
+    }
+
     /// The resolution clock of work done again: half the time, at most three working days (ticketing.md, transition 23).
     pub fn start_again(&self, round: i32, matter: Matter, at: Timestamp) -> Clock {
         let (span, percents) = self.policy.promise(Name::C5, round, matter);
@@ -471,6 +482,20 @@ mod tests {
         let clock = promises.start(Name::C9, 1, matter, "2026-03-02T09:00:00+08:00".parse().expect("a time"));
         assert_eq!(clock.fires_at(), clock.warns.first().copied());
         assert!(clock.warns[0] > clock.started_at && clock.warns[0] < clock.due_at && clock.warned == 0, "{clock:?}");
+    }
+
+    #[test]
+    fn what_is_foreseen_is_each_step_at_its_latest() {
+        let (policy, calendar) = (Policy::standard().expect("valid"), Calendar::national());
+        let promises = Promises { policy: &policy, calendar: &calendar };
+        let at = "2026-03-02T09:00:00+08:00".parse().expect("a time");
+        let said = |kind, urgency, danger| {
+            let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+            let clocks = promises.foreseen(Matter { kind, urgency, danger }, at);
+            clocks.map(|clock| clock.due_at.to_zoned(zone.clone()).strftime("%m-%d %H:%M").to_string())
+        };
+        assert_eq!(said(Kind::Help, Urgency::Normal, false), ["03-02 09:10", "03-02 11:40", "03-09 18:00"]);
+        assert_eq!(said(Kind::Help, Urgency::Emergency, true), ["03-02 09:10", "03-02 12:40", "03-02 11:40"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! RPCs of help for dispatch.
 
 use drumtower_proto::ticketing::{
-    DispatchSuggestion, FindSimilarTicketsRequest, FindSimilarTicketsResponse, SimilarTicket, SuggestDispatchRequest,
-    SuggestDispatchResponse, TryDispatchRulesRequest, TryDispatchRulesResponse, dispatch_service_server::DispatchService,
-    dispatch_suggestion::Source, setting, try_dispatch_rules_response::Difference,
+    DispatchSuggestion, FindSimilarTicketsRequest, FindSimilarTicketsResponse, ForeseeTicketRequest, ForeseeTicketResponse, SimilarTicket,
+    SuggestDispatchRequest, SuggestDispatchResponse, TryDispatchRulesRequest, TryDispatchRulesResponse,
+    dispatch_service_server::DispatchService, dispatch_suggestion::Source, setting, try_dispatch_rules_response::Difference,
 };
 use drumtower_runtime::{
     Call, Db, Fault, Reach, TenantTx,
@@ -19,6 +19,7 @@ use super::{
     store::{self, Row},
 };
 use crate::{
+    clock::rules::Matter as Promised,
     figure::rules::Period,
     setting::{Settings, rules::Content},
     ticket::{
@@ -62,6 +63,47 @@ impl Dispatch {
         let mut tx = self.db.read(&call).await?;
         let tickets = look_alikes(&mut tx, &call, &reach, Some(enterprise), building, (&ask.title, &ask.description), None).await?;
         Ok(Response::new(FindSimilarTicketsResponse { tickets }))
+    }
+
+    /// What is submitted now would be emergency or ordinary: a dispatcher says so when it is taken on.
+    async fn foresee(&self, request: Request<ForeseeTicketRequest>) -> Result<Response<ForeseeTicketResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let building = match id("building_id", &ask.building_id)? {
+            Some(building) => Some(self.cards.building(&call, building).await?),
+            None => None,
+        };
+        let words = (ask.title.as_str(), ask.description.as_str());
+        let about = Matter {
+            title: words.0,
+            description: words.1,
+            kind: ask.kind(),
+            urgency: if ask.danger { Urgency::Emergency } else { Urgency::Normal },
+            zone: building.as_ref().and_then(|card| Uuid::try_parse(&card.zone_id).ok()),
+            building: building.as_ref().and_then(|card| Uuid::try_parse(&card.id).ok()),
+        };
+        let setting = self.settings.of(&call).await?;
+        let lead = match setting.dispatch().find(&about) {
+            Some(rule) => Some((rule.lead_unit_id, Source::Rule)),
+            None => {
+                let past = store::led(&mut self.db.read(&call).await?, tickets::small(ask.kind), Uuid::nil()).await?;
+                leaders_of(&past, words).first().map(|(unit, _)| (*unit, Source::History))
+            }
+        };
+        let lead_unit_name = match lead {
+            Some((unit, _)) => self.cards.unit(&call, unit).await?.name,
+            None => String::new(),
+        };
+        let promised = Promised { kind: about.kind, urgency: about.urgency, danger: ask.danger };
+        let [accept, contact, resolve] = setting.promises().foreseen(promised, call.now);
+        Ok(Response::new(ForeseeTicketResponse {
+            lead_unit_id: lead.map(|(unit, _)| unit.to_string()).unwrap_or_default(),
+            lead_unit_name,
+            source: lead.map_or(0, |(_, source)| source as i32),
+            accept_by: Some(to_proto(accept.due_at)),
+            contact_by: Some(to_proto(contact.due_at)),
+            resolve_by: Some(to_proto(resolve.due_at)),
+            provisional: resolve.provisional,
+        }))
     }
 
     async fn suggest(&self, request: Request<SuggestDispatchRequest>) -> Result<Response<SuggestDispatchResponse>, Fault> {
@@ -141,15 +183,23 @@ async fn look_alikes(
     Ok(alike.into_iter().map(shown).collect())
 }
 
+/// Past requests that say something about who should lead, with how alike they are.
+fn related<'a>(past: &'a [Row], words: (&str, &str)) -> Vec<(&'a Row, i32)> {
+    let likened = past.iter().map(|row| (row, rules::alike(words, (&row.title, &row.description))));
+    likened.filter(|(_, likeness)| *likeness >= RELATED).collect()
+}
+
+/// Units that led them with their share, per cent, the greatest first.
+fn leaders_of(past: &[Row], words: (&str, &str)) -> Vec<(Uuid, i32)> {
+    let led: Vec<(Uuid, i32)> =
+        related(past, words).iter().filter_map(|(row, likeness)| Some((row.lead_unit_id?, *likeness))).collect();
+    rules::leaders(&led)
+}
+
 /// Units that led related requests and are not suggested yet.
 fn from_history(past: &[Row], words: (&str, &str), known: &[DispatchSuggestion]) -> Vec<DispatchSuggestion> {
-    let related: Vec<(&Row, i32)> = past
-        .iter()
-        .map(|row| (row, rules::alike(words, (&row.title, &row.description))))
-        .filter(|(_, likeness)| *likeness >= RELATED)
-        .collect();
-    let led: Vec<(Uuid, i32)> = related.iter().filter_map(|(row, likeness)| Some((row.lead_unit_id?, *likeness))).collect();
-    let fresh = rules::leaders(&led).into_iter().filter(|(unit, _)| known.iter().all(|known| known.lead_unit_id != unit.to_string()));
+    let related = related(past, words);
+    let fresh = leaders_of(past, words).into_iter().filter(|(unit, _)| known.iter().all(|known| known.lead_unit_id != unit.to_string()));
     fresh
         .map(|(unit, weight)| {
             let of_unit = related.iter().filter(|(row, _)| row.lead_unit_id == Some(unit));
@@ -205,6 +255,10 @@ impl DispatchService for Dispatch {
         request: Request<FindSimilarTicketsRequest>,
     ) -> Result<Response<FindSimilarTicketsResponse>, Status> {
         Ok(self.similar(request).await?)
+    }
+
+    async fn foresee_ticket(&self, request: Request<ForeseeTicketRequest>) -> Result<Response<ForeseeTicketResponse>, Status> {
+        Ok(self.foresee(request).await?)
     }
 
     async fn suggest_dispatch(&self, request: Request<SuggestDispatchRequest>) -> Result<Response<SuggestDispatchResponse>, Status> {
