@@ -2,6 +2,7 @@ import { fields } from '../words/fields'
 import { words } from '../words/language'
 
 fields({
+  means: ['方式', 'Means'],
   address: ['手机号或邮箱', 'Mobile number or e-mail'],
   'ConfirmReachRequest.code': ['收到的验证码', 'The code that arrived'],
 })
