@@ -164,3 +164,32 @@ async fn counting_stops_at_a_thousand_and_says_so() {
     assert_eq!((accepted["count"].as_i64(), &accepted["more"]), (Some(1000), &json!(true)));
     assert!(all.iter().filter(|list| list["of"] != "ACCEPTED").all(|list| list["more"] == false));
 }
+
+#[tokio::test]
+async fn a_request_is_found_by_its_number_and_its_place_by_whoever_reads_it() {
+    let (enterprise, dispatcher, liaison) = (person("enterprise").await, person("dispatcher").await, person("liaison").await);
+    let building = some_building().await;
+    let body = json!({ "title": "三楼走廊漏水", "description": "持续滴水", "kind": "HELP", "building_id": building["id"] });
+    let ticket = enterprise.post("/v1/tickets", body).await.ok();
+    let by_number = format!("number = \"{}\"", text(&ticket["number"]));
+    for who in [&enterprise, &dispatcher] {
+        assert_eq!(listed(who, &by_number).await, 1, "{}", who.me["login"]);
+    }
+    assert_eq!(listed(&liaison, &by_number).await, 0, "no unit has a part in it yet");
+    assert_eq!(listed(&dispatcher, &format!("{by_number} AND state = \"HANDLING\"")).await, 0);
+    assert_eq!(listed(&dispatcher, "number = \"2026\"").await, 0, "only the whole number is one");
+    let there = world().sign_in(DISTRICTS[1], "dispatcher").await;
+    let own = "select count(*) from ticketing.ticket where tenant_id = 2 and number = $1";
+    let (own,): (i64,) = sqlx::query_as(own).bind(text(&ticket["number"])).fetch_one(&mut world().admin().await).await.expect("counted");
+    assert_eq!(u64::try_from(own).ok(), u64::try_from(listed(&there, &by_number).await).ok(), "the other district has its own numbers");
+    for filter in [format!("building_id = \"{}\"", text(&building["id"])), format!("zone_id = \"{}\"", text(&building["zone_id"]))] {
+        assert_eq!(listed(&dispatcher, &format!("{filter} AND {by_number}")).await, 1, "{filter}");
+        assert_eq!(listed(&there, &filter).await, 0, "{filter}");
+    }
+}
+
+/// A building that stands in a zone.
+async fn some_building() -> Value {
+    let buildings = person("registrar").await.get("/v1/buildings?page_size=1").await.ok();
+    buildings["buildings"][0].clone()
+}

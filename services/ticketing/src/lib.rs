@@ -57,6 +57,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0013_outreach", include_str!("../migrations/0013_outreach.sql")),
         ("0014_channels", include_str!("../migrations/0014_channels.sql")),
         ("0016_counts", include_str!("../migrations/0016_counts.sql")),
+        ("0017_found_by", include_str!("../migrations/0017_found_by.sql")),
     ],
 };
 

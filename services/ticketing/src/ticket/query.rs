@@ -18,12 +18,15 @@ use super::{
 };
 
 /// Fields that a filter may name.
-const OFFERED: [&str; 15] = [
+const OFFERED: [&str; 18] = [
+    "number",
     "state",
     "kind",
     "urgency",
     "lead_unit_id",
     "enterprise_id",
+    "building_id",
+    "zone_id",
     "overdue",
     "waits",
     "supervision",
@@ -42,11 +45,14 @@ pub const OPEN: &str = "t.state not in (10, 11, 12, 13)";
 /// What a filter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    number: Option<String>,
     state: Option<State>,
     kind: Option<Kind>,
     urgency: Option<Urgency>,
     lead: Option<Uuid>,
     enterprise: Option<Uuid>,
+    building: Option<Uuid>,
+    zone: Option<Uuid>,
     overdue: Option<bool>,
     waits: Option<Sought>,
     supervision: Option<i16>,
@@ -73,11 +79,15 @@ impl Filter {
                 )
             };
             match field.as_str() {
+                // Any text may be asked for: what nothing is called finds nothing.
+                "number" => filter.number = Some(value),
                 "state" => filter.state = Some(State::from_str_name(&value).ok_or_else(bad)?),
                 "kind" => filter.kind = Some(Kind::from_str_name(&value).ok_or_else(bad)?),
                 "urgency" => filter.urgency = Some(Urgency::from_str_name(&value).ok_or_else(bad)?),
                 "lead_unit_id" => filter.lead = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "enterprise_id" => filter.enterprise = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
+                "building_id" => filter.building = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
+                "zone_id" => filter.zone = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
                 "overdue" => filter.overdue = Some(value.parse().map_err(|_| bad())?),
                 "waits" => filter.waits = Some(Sought::from_str_name(&value).ok_or_else(bad)?),
                 "parent_id" => filter.parent = Some(Uuid::try_parse(&value).map_err(|_| bad())?),
@@ -156,6 +166,9 @@ fn newest_of_units(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Fil
 /// What the filter says of a request `t`. What has an index of its own is written out, not bound: only then the index is found, and a plan kept
 /// for all values knows how many have it.
 pub fn filtered(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter, reach: &Reach) {
+    if let Some(number) = &filter.number {
+        query.push(" and t.number = ").push_bind(number.clone());
+    }
     if let Some(state) = filter.state {
         query.push(format_args!(" and t.state = {}", state as i32));
     }
@@ -170,6 +183,12 @@ pub fn filtered(query: &mut QueryBuilder<Postgres>, tenant: i32, filter: &Filter
     }
     if let Some(enterprise) = filter.enterprise {
         query.push(" and t.enterprise_id = ").push_bind(enterprise);
+    }
+    if let Some(building) = filter.building {
+        query.push(" and t.building_id = ").push_bind(building);
+    }
+    if let Some(zone) = filter.zone {
+        query.push(" and t.zone_id = ").push_bind(zone);
     }
     if let Some(overdue) = filter.overdue {
         query.push(if overdue { " and t.overdue" } else { " and not t.overdue" });
@@ -260,6 +279,8 @@ mod tests {
         let filter = Filter::read(r#"state = "HANDLING" AND urgency = "NORMAL" AND overdue = true"#).expect("read");
         let wanted = Filter { state: Some(State::Handling), urgency: Some(Urgency::Normal), overdue: Some(true), ..Filter::default() };
         assert_eq!(filter, wanted);
+        let filter = Filter::read(r#"number = "20260105-0001""#).expect("read");
+        assert_eq!(filter, Filter { number: Some("20260105-0001".to_owned()), ..Filter::default() });
         for (bad, reason) in [
             ("state = X", "FILTER_VALUE"),
             ("title = x", "FILTER_FIELD"),
@@ -267,6 +288,8 @@ mod tests {
             ("overdue = 1", "FILTER_VALUE"),
             ("due_before = \"soon\"", "FILTER_VALUE"),
             ("handler_id = me", "FILTER_VALUE"),
+            ("building_id = A1", "FILTER_VALUE"),
+            ("zone_id = north", "FILTER_VALUE"),
         ] {
             assert_eq!(Filter::read(bad).expect_err("refused").reason(), reason, "{bad}");
         }
