@@ -42,6 +42,16 @@ async fn handling(enterprise: &Person, dispatcher: &Person, liaison: &Person) ->
     verb(liaison, &ticket, "sign", json!({})).await.ok()
 }
 
+/// What happened to a request, as somebody sees it.
+async fn events(person: &Person, ticket: &Value) -> Vec<Value> {
+    let history = person.get(&format!("/v1/tickets/{}/events", ticket["id"].as_str().unwrap_or_default())).await.ok();
+    history["events"].as_array().cloned().unwrap_or_default()
+}
+
+fn verbs(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["verb"].as_str()).collect()
+}
+
 fn time(value: &Value) -> Timestamp {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is not a time"))
 }
@@ -83,9 +93,11 @@ async fn more_time_is_asked_for_and_granted_and_the_requester_hears_of_it() {
     assert_eq!(c5["paused"], true);
     let resumed = verb(&liaison, &ticket, "resume", json!({})).await.ok();
     assert_eq!(resumed["hold_reason"], "HOLD_REASON_UNSPECIFIED");
-    let history = enterprise.get(&format!("/v1/tickets/{}/events", ticket["id"].as_str().unwrap_or_default())).await.ok();
-    let verbs: Vec<&str> = history["events"].as_array().into_iter().flatten().filter_map(|event| event["verb"].as_str()).collect();
-    assert_eq!(verbs, ["submit", "accept", "dispatch", "sign", "ask", "decide", "ask", "decide", "resume"]);
+    let all = ["submit", "accept", "dispatch", "sign", "ask", "decide", "ask", "decide", "resume"];
+    assert_eq!(verbs(&events(&liaison, &ticket).await), all);
+    assert_eq!(verbs(&events(&enterprise, &ticket).await), ["submit", "accept", "dispatch", "sign", "resume"], "the rest is between units");
+    let outside = enterprise.get(&format!("/v1/tickets/{}", ticket["id"].as_str().unwrap_or_default())).await.ok();
+    assert_eq!((outside["asks"].as_array().map(Vec::len), resumed["asks"].as_array().map(Vec::len)), (Some(0), Some(2)));
 }
 
 #[tokio::test]
@@ -110,6 +122,27 @@ async fn units_are_called_together_and_what_they_decide_is_carried_out() {
     assert_eq!(verb(&handler, &ticket, "reportDone", done.clone()).await.reason(), "TASKS_OPEN");
     verb(&handler, &ticket, "finishTask", json!({ "number": 1, "text": "已更换" })).await.ok();
     assert_eq!(verb(&handler, &ticket, "reportDone", done).await.ok()["state"], "REVIEW");
+    what_units_say_stays_among_them(&enterprise, &handler, &ticket).await;
+}
+
+/// The company sees that there is a consultation, not what was said there.
+async fn what_units_say_stays_among_them(enterprise: &Person, handler: &Person, ticket: &Value) {
+    let (inside, outside) = (events(handler, ticket).await, events(enterprise, ticket).await);
+    let seen: Vec<&Value> = inside.iter().filter(|event| event["internal"] == false).map(|event| &event["version"]).collect();
+    assert_eq!(outside.iter().map(|event| &event["version"]).collect::<Vec<_>>(), seen);
+    assert_eq!(verbs(&outside), ["submit", "accept", "dispatch", "sign", "consult", "conclude", "reportDone"]);
+    let path = format!("/v1/tickets/{}", ticket["id"].as_str().unwrap_or_default());
+    let list = format!("/v1/tickets?filter=number%20%3D%20%22{}%22", ticket["number"].as_str().unwrap_or_default());
+    let urged = verb(enterprise, ticket, "urge", json!({ "text": "请尽快" })).await.ok();
+    let shown = [enterprise.get(&path).await.ok(), enterprise.get(&list).await.ok(), urged, json!(outside)];
+    for shown in shown.map(|shown| shown.to_string()) {
+        for words in ["共商漏水处置", "由市监局牵头修复", "更换防水层", "已更换"] {
+            assert!(!shown.contains(words), "{words} in {shown}");
+        }
+    }
+    let whole = handler.get(&path).await.ok();
+    assert_eq!(whole["consultations"][0]["minutes"], "由市监局牵头修复");
+    assert_eq!(events(enterprise, ticket).await.last().map(|event| event["text"].clone()), Some(json!("请尽快")), "its own words it reads");
 }
 
 #[tokio::test]

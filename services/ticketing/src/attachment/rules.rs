@@ -75,7 +75,7 @@ pub fn add(ticket: &request::Ticket, reach: &Reach, visibility: Visibility, ther
     if matches!(ticket.state, request::State::Withdrawn | request::State::Merged) {
         return Err(Refusal::state("TICKET_OVER", "诉求已撤回或并单", "the request was withdrawn or merged"));
     }
-    if visibility == Visibility::Internal && !is_inside(reach, ticket) {
+    if visibility == Visibility::Internal && !query::is_inside(reach, ticket) {
         return Err(Refusal::invalid("visibility", "NOT_INSIDE", "仅承办单位可设为仅内部", "only units keep something among themselves"));
     }
     few(there, MOST_OF_SIDE)
@@ -114,14 +114,9 @@ pub fn unit_of(reach: &Reach, ticket: &request::Ticket) -> Option<Uuid> {
     ticket.lead.filter(|lead| reach.nodes.contains(lead)).or_else(|| own.next())
 }
 
-/// Whether a person stands on the units' side of a request, not the company's.
-fn is_inside(reach: &Reach, ticket: &request::Ticket) -> bool {
-    reach.all || unit_of(reach, ticket).is_some()
-}
-
 /// Whether an attachment shows to somebody who reads its request. What is not ready is its uploader's affair.
 pub fn shows(attachment: &Attachment, user: Uuid, reach: &Reach, ticket: &request::Ticket) -> bool {
-    let meant = attachment.visibility != Visibility::Internal || is_inside(reach, ticket);
+    let meant = attachment.visibility != Visibility::Internal || query::is_inside(reach, ticket);
     meant && (attachment.state == State::Ready || attachment.uploader == user)
 }
 

@@ -28,7 +28,7 @@ use super::{
     number::Numbers,
     query::{self, Filter},
     rules::{self, Command, Position, Proof, Who},
-    shown::{shown, told},
+    shown::{shown, told, told_outside},
     store,
     submit::{self, Draft, Submission},
 };
@@ -82,7 +82,7 @@ impl Tickets {
         let (matter, ticket) = submit::submit(&mut tx, &setting, matter, submission, &call.actor_name()).await?;
         attachment::api::claim(&mut tx, &call, matter.id, &attachments).await?;
         tx.emit(submit::submitted(&matter, &ticket));
-        let answer = shown(&sealer, &setting, matter, ticket)?;
+        let answer = shown(&sealer, &setting, query::is_inside(&reach, &ticket), matter, ticket)?;
         tx.commit(answer).await
     }
 
@@ -105,7 +105,7 @@ impl Tickets {
             changed = auto::dispatched(&mut tx, call, &setting, &self.cards, changed).await?;
         }
         let (matter, ticket) = changed;
-        let answer = shown(&sealer, &setting, matter, ticket)?;
+        let answer = shown(&sealer, &setting, query::is_inside(&reach, &ticket), matter, ticket)?;
         tx.commit(answer).await
     }
 
@@ -115,8 +115,9 @@ impl Tickets {
         let sealer = self.sealers.of(&self.db, &call).await?;
         let setting = self.settings.of(&call).await?;
         let (matter, ticket) = store::by_id(&mut self.db.read(&call).await?, id).await?;
-        query::reaches(&call.reach("ticket.read"), &ticket)?;
-        Ok(Response::new(shown(&sealer, &setting, matter, ticket)?))
+        let reach = call.reach("ticket.read");
+        query::reaches(&reach, &ticket)?;
+        Ok(Response::new(shown(&sealer, &setting, query::is_inside(&reach, &ticket), matter, ticket)?))
     }
 
     async fn list(&self, request: Request<ListTicketsRequest>) -> Result<Response<ListTicketsResponse>, Fault> {
@@ -127,14 +128,15 @@ impl Tickets {
         let after: query::After = page::after(&question, &ask.page_token)?;
         let sealer = self.sealers.of(&self.db, &call).await?;
         let setting = self.settings.of(&call).await?;
-        let rows = query::page(&mut self.db.read(&call).await?, &filter, &call.reach("ticket.read"), after, size + 1).await?;
+        let reach = call.reach("ticket.read");
+        let rows = query::page(&mut self.db.read(&call).await?, &filter, &reach, after, size + 1).await?;
         let (rows, next_page_token) = page::cut(rows, size, &question, |row| (row.submitted_at.to_jiff(), row.id));
         let tickets = rows
             .into_iter()
             .map(|row| {
                 let due_at = row.due_at.map(|at| to_proto(at.to_jiff()));
                 let (matter, ticket) = row.split(Vec::new(), Vec::new())?;
-                Ok(wire::Ticket { due_at, ..shown(&sealer, &setting, matter, ticket)? })
+                Ok(wire::Ticket { due_at, ..shown(&sealer, &setting, query::lists_inside(&reach), matter, ticket)? })
             })
             .collect::<Result<_, Fault>>()?;
         Ok(Response::new(ListTicketsResponse { tickets, next_page_token }))
@@ -145,8 +147,13 @@ impl Tickets {
         let id = needed_id("ticket_id", &ask.ticket_id)?;
         let mut tx = self.db.read(&call).await?;
         let (_, ticket) = store::by_id(&mut tx, id).await?;
-        query::reaches(&call.reach("ticket.read"), &ticket)?;
-        let events = store::events(&mut tx, id).await?.into_iter().map(told).collect();
+        let reach = call.reach("ticket.read");
+        query::reaches(&reach, &ticket)?;
+        let events = store::events(&mut tx, id).await?.into_iter();
+        let events = match query::is_inside(&reach, &ticket) {
+            true => events.map(told).collect(),
+            false => events.filter_map(|event| told_outside(event, &call.actor_name())).collect(),
+        };
         Ok(Response::new(ListTicketEventsResponse { events }))
     }
 

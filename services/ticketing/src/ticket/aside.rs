@@ -118,9 +118,9 @@ impl Tickets {
             let begun = submit(&mut tx, &setting, own, submission, &actor).await?;
             let accept = Command::Accept { kind: None, urgency: rules::Urgency::try_from(part.urgency).unwrap_or_default() };
             let (own, accepted) = change(&mut tx, &call, &setting, &who, begun, accept, said).await?;
-            parts.push(shown(&sealer, &setting, own, accepted)?);
+            parts.push(shown(&sealer, &setting, query::is_inside(&reach, &accepted), own, accepted)?);
         }
-        let ticket = Some(shown(&sealer, &setting, matter, ticket)?);
+        let ticket = Some(shown(&sealer, &setting, query::is_inside(&reach, &ticket), matter, ticket)?);
         tx.commit(SplitTicketResponse { ticket, parts }).await
     }
 
@@ -151,7 +151,7 @@ impl Tickets {
         change(&mut tx, &call, &setting, &who, target, absorb, said).await?;
         let merge = Command::Beside(Beside::Merge { into });
         let (matter, ticket) = change(&mut tx, &call, &setting, &who, merged, merge, said).await?;
-        let answer = shown(&sealer, &setting, matter, ticket)?;
+        let answer = shown(&sealer, &setting, query::is_inside(&reach, &ticket), matter, ticket)?;
         tx.commit(answer).await
     }
 }

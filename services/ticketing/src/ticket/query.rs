@@ -263,6 +263,16 @@ pub fn reaches(reach: &Reach, ticket: &Ticket) -> Result<(), Refusal> {
     if reached { Ok(()) } else { Err(Refusal::not_found("ticket")) }
 }
 
+/// Whether somebody stands on the units' side of a request, not the company's.
+pub fn is_inside(reach: &Reach, ticket: &Ticket) -> bool {
+    reach.all || ticket.assignments.iter().any(|part| reach.nodes.contains(&part.unit))
+}
+
+/// Whether somebody stands on the units' side of everything that they list. Who reads as a company too is shown what a company sees.
+pub fn lists_inside(reach: &Reach) -> bool {
+    reach.all || by_unit_alone(reach)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

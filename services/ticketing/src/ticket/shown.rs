@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     rules::{
-        self, Ticket,
+        self, Seen, Ticket,
         side::{Ask, Asked, Called, Case, Consultation, Task},
     },
     store::{self, Matter},
@@ -26,8 +26,13 @@ fn text(id: Option<Uuid>) -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
 }
 
-/// A request as the contract shows it.
-pub fn shown(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
+/// A request as the contract shows it to somebody: whole to those inside.
+pub fn shown(sealer: &Sealer, setting: &Setting, inside: bool, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
+    let whole = whole(sealer, setting, matter, ticket)?;
+    Ok(if inside { whole } else { outside(whole) })
+}
+
+fn whole(sealer: &Sealer, setting: &Setting, matter: Matter, ticket: Ticket) -> Result<wire::Ticket, Fault> {
     let side = &ticket.side;
     let id = matter.id.to_string();
     let assignments = ticket.assignments.iter().map(|part| wire::Assignment {
@@ -107,8 +112,12 @@ pub fn clock(clock: &Clock) -> wire::Clock {
     }
 }
 
+/// An event as units see it, with how much of it the company sees.
 pub fn told(event: store::Told) -> wire::TicketEvent {
+    let seen = rules::seen(&event.verb);
     wire::TicketEvent {
+        internal: seen == Seen::Nothing,
+        internal_words: seen != Seen::Whole,
         version: event.version,
         verb: event.verb,
         state: i32::from(event.state),
@@ -118,6 +127,31 @@ pub fn told(event: store::Told) -> wire::TicketEvent {
         at: Some(to_proto(event.at.to_jiff())),
         facts: event.facts,
     }
+}
+
+/// An event as somebody of the company sees it. What they said themselves they may read.
+pub fn told_outside(event: store::Told, reader: &str) -> Option<wire::TicketEvent> {
+    let own = event.actor == reader;
+    let told = told(event);
+    match (told.internal, told.internal_words) {
+        (true, _) => None,
+        (false, true) if !own => Some(wire::TicketEvent { text: String::new(), facts: String::new(), ..told }),
+        _ => Some(told),
+    }
+}
+
+/// A request as its company sees it, without what units say among themselves.
+fn outside(ticket: wire::Ticket) -> wire::Ticket {
+    let consultations = ticket.consultations.into_iter().map(|consultation| wire::Consultation {
+        called: consultation
+            .called
+            .into_iter()
+            .map(|called| wire::consultation::Called { unit_id: called.unit_id, ..wire::consultation::Called::default() })
+            .collect(),
+        minutes: String::new(),
+        ..consultation
+    });
+    wire::Ticket { consultations: consultations.collect(), asks: Vec::new(), tasks: Vec::new(), excluded: false, ..ticket }
 }
 
 fn asked(ask: &Ask) -> wire::Ask {
