@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     door::{Door, Refused},
-    raw,
+    raw, root,
     tenant::{Named, open_for, split_path},
 };
 
@@ -29,18 +29,26 @@ pub struct Came {
     pub head: Parts,
     /// The code in `/t/{code}`.
     pub prefix: Option<String>,
-    /// The path without the prefix.
+    /// The path without the prefix; of a text at the root, that of its RPC.
     pub path: String,
+    /// It is for a text at the root.
+    pub root_text: bool,
     /// The machine at the other end of the connection.
     pub peer: IpAddr,
 }
 
 impl Came {
     /// Splits the prefix off.
-    pub fn new(head: Parts, peer: SocketAddr) -> Self {
+    pub fn new(mut head: Parts, peer: SocketAddr) -> Self {
         let (prefix, path) = split_path(head.uri.path());
         let (prefix, path) = (prefix.map(str::to_owned), path.to_owned());
-        Self { prefix, path, peer: peer.ip().to_canonical(), head }
+        let behind = root::behind(&path);
+        let root_text = behind.is_some();
+        if root_text && head.method == http::Method::HEAD {
+            // Answered like GET; the connection leaves the body out.
+            head.method = http::Method::GET;
+        }
+        Self { prefix, path: behind.unwrap_or(path), root_text, peer: peer.ip().to_canonical(), head }
     }
 
     /// A header as text.

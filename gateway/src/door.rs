@@ -28,6 +28,7 @@ use crate::{
     quota::Quota,
     raw,
     retry::Budget,
+    root,
     route::{Found, Route, Routes},
     stream,
     tenant::Tenants,
@@ -188,7 +189,9 @@ impl Door {
         if came.is_grpc() {
             return self.pass(came, body, trace).await.unwrap_or_else(|Refused(status, ..)| status.into_http());
         }
-        self.transcode(came, body, trace).await.unwrap_or_else(|refused| refused.into_response(&trace.id))
+        let root_text = came.root_text;
+        let response = self.transcode(came, body, trace).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
+        if root_text { root::kept(response) } else { response }
     }
 
     /// JSON to a service and back.

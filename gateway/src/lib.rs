@@ -12,6 +12,7 @@ mod problem;
 mod quota;
 mod raw;
 mod retry;
+mod root;
 mod route;
 #[cfg(test)]
 mod samples;

@@ -320,11 +320,12 @@ impl Person {
 fn copy_district(from: &Path, to: &Path, code: &str) {
     std::fs::create_dir_all(to).expect("a folder");
     for file in crate::sources::files(from, "") {
-        let mut text = std::fs::read_to_string(&file).expect("read");
+        let mut bytes = std::fs::read(&file).expect("read");
         if file.ends_with("tenant.toml") {
-            text = text.replace("350103", code).replace("taijiang.localhost", &format!("d{code}.localhost"));
+            let text = String::from_utf8(bytes).expect("text");
+            bytes = text.replace("350103", code).replace("taijiang.localhost", &format!("d{code}.localhost")).into_bytes();
         }
-        std::fs::write(to.join(file.file_name().expect("a name")), text).expect("written");
+        std::fs::write(to.join(file.file_name().expect("a name")), bytes).expect("written");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod assignment;
 mod audit;
+mod brand;
 mod notice;
 mod reach;
 mod sender;
@@ -14,7 +15,7 @@ mod wechat;
 use std::sync::Arc;
 
 use drumtower_proto::identity::{
-    assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer,
+    assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer, brand_service_server::BrandServiceServer,
     notice_service_server::NoticeServiceServer, reach_service_server::ReachServiceServer, sender_service_server::SenderServiceServer,
     session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer, unit_service_server::UnitServiceServer,
     user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
@@ -33,6 +34,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0003_past_sessions", include_str!("../migrations/0003_past_sessions.sql")),
         ("0004_people_of_companies", include_str!("../migrations/0004_people_of_companies.sql")),
         ("0005_reach", include_str!("../migrations/0005_reach.sql")),
+        ("0006_brand", include_str!("../migrations/0006_brand.sql")),
     ],
 };
 
@@ -80,6 +82,7 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
         .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone(), peers: peers.clone() }))
         .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))
         .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
+        .add_service(BrandServiceServer::new(brand::api::Brands { db: db.clone() }))
         .add_service(NoticeServiceServer::new(notice::api::Inbox { db }))
         .add_service(AuditServiceServer::new(audit::api::Audit { peers })))
 }

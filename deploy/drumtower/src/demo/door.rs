@@ -46,13 +46,22 @@ impl Door {
 impl Person {
     /// Writes, once for this key however often it is sent.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
+        self.write(Method::POST, path, key, body).await
+    }
+
+    /// Sets, once for this key however often it is sent.
+    pub async fn put(&self, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
+        self.write(Method::PUT, path, key, body).await
+    }
+
+    async fn write(&self, method: Method, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
         let key = format!("demo:{}:{key}", self.door.code);
         self.send(&|| {
-            let request = self.door.client.request(Method::POST, format!("{}{path}", self.door.base));
+            let request = self.door.client.request(method.clone(), format!("{}{path}", self.door.base));
             request.header("idempotency-key", &key).bearer_auth(self.token()).json(body)
         })
         .await
-        .map_err(|error| format!("POST {path}: {error}").into())
+        .map_err(|error| format!("{method} {path}: {error}").into())
     }
 
     /// All rows of a list.

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
-    District,
+    District, brand,
     door::{Door, Person},
     import, party, people,
     rows::Numbered,
@@ -25,6 +25,7 @@ pub async fn load(gateway: &str, district: &District) -> Result<(), Failure> {
     println!("Loading demonstration district {} {}", district.tenant.code, district.tenant.name);
     let (sysadmin, secadmin) = (door.sign_in("sysadmin").await?, door.sign_in("secadmin").await?);
 
+    step(district, "brand and root texts", brand::set(&sysadmin, district)).await?;
     let units = step(district, "units", people::units(&sysadmin, district)).await?;
     let mut users = step(district, "staff", people::staff(&sysadmin, district, &units)).await?;
     step(district, "their roles", people::roles(&secadmin, district, &users, &units)).await?;

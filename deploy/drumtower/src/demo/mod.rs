@@ -1,5 +1,6 @@
 //! The demonstration districts: fictional people, companies and events, loaded through the gateway as people would.
 
+mod brand;
 mod door;
 mod import;
 mod load;
@@ -8,7 +9,7 @@ mod people;
 mod rows;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +17,7 @@ use drumtower_identity::{NewTenant, Officer};
 use drumtower_runtime::{Config, surface::SURFACE};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Failure, tenant::OFFICERS};
 
@@ -59,6 +61,12 @@ pub struct Tenant {
     pub name_en: String,
     /// Host name.
     pub host: String,
+    /// How it shows itself, as in the contract; `logo` names a file beside.
+    #[serde(default)]
+    brand: serde_json::Map<String, Value>,
+    /// Texts at its root, by name.
+    #[serde(default)]
+    root_texts: BTreeMap<String, String>,
 }
 
 impl District {
@@ -82,7 +90,7 @@ impl District {
             name: self.user(login).map_or_else(|| login.to_owned(), |user| user.name.clone()),
             password: SecretString::from(PASSWORD),
         });
-        let Tenant { code, name, name_en, host } = &self.tenant;
+        let Tenant { code, name, name_en, host, .. } = &self.tenant;
         let (code, name, name_en, host) = (code.clone(), name.clone(), name_en.clone(), host.clone());
         NewTenant { code, name, name_en, host, units: Vec::new(), sysadmin, secadmin, auditadmin }
     }

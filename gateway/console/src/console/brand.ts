@@ -2,30 +2,29 @@
 import { shallowRef } from 'vue'
 import { call } from '../api/call'
 import { tenant } from '../api/session'
-import { METHODS } from '../gen/methods'
+import type { Brand } from '../gen/identity'
 import { english } from '../words/language'
 
-export interface Brand {
-  name: string
-  name_en: string
-  colour: string
-  logo: string
-  service_phone: string
-  footer: string
-  map: string
-}
 export const brand = shallowRef<Partial<Brand>>({})
 
 export async function loadBrand() {
-  if (!('BrandService.GetBrand' in METHODS)) return
-  brand.value = (await call('BrandService.GetBrand' as never, {} as never).catch(() => ({}))) as Partial<Brand>
-  const { colour } = brand.value
-  if (!colour || !/^#[0-9a-f]{6}$/i.test(colour) || colour.toLowerCase() === '#1d5fc2') return
+  brand.value = await call('BrandService.GetBrand').catch(() => ({}))
+  const { accent } = brand.value
+  if (!accent || accent.toLowerCase() === '#1d5fc2') return
   const root = document.documentElement.style
-  root.setProperty('--brand', colour)
-  root.setProperty('--brand-dark', `color-mix(in srgb, ${colour} 82%, black)`)
-  root.setProperty('--brand-ink', `color-mix(in srgb, ${colour} 82%, black)`)
-  root.setProperty('--brand-soft', `color-mix(in srgb, ${colour} 10%, white)`)
+  root.setProperty('--brand', accent)
+  root.setProperty('--brand-dark', `color-mix(in srgb, ${accent} 82%, black)`)
+  root.setProperty('--brand-ink', `color-mix(in srgb, ${accent} 82%, black)`)
+  root.setProperty('--brand-soft', `color-mix(in srgb, ${accent} 10%, white)`)
 }
 
 export const productName = () => (english() ? brand.value.name_en || tenant.value?.name_en || 'Drumtower' : brand.value.name || tenant.value?.name || '鼓楼')
+
+/** The same for a phone's header. */
+export const shortName = () => (english() ? brand.value.short_name_en : brand.value.short_name) || productName()
+
+/** The sign as an address, the platform's own when the district has none. */
+export const logo = () => (brand.value.logo ? `data:${brand.value.logo_type};base64,${brand.value.logo}` : '/favicon.svg')
+
+/** What stands at the foot of a page, in order. */
+export const footer = () => [brand.value.sponsor, brand.value.icp_record, brand.value.security_record].filter(Boolean)
