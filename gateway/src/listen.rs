@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt as _;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
@@ -111,13 +112,21 @@ fn web(door: Arc<Door>, peer: SocketAddr, spoke: Arc<Notify>) -> impl Fn(Incomin
             let is_web = request.method() == Method::POST && says_grpc_web(&request);
             let request = request.map(Body::new);
             let answered = if is_web {
-                tower::ServiceExt::<Request<Body>>::ready(&mut web).await?.call(request).await
+                tower::ServiceExt::<Request<Body>>::ready(&mut web).await?.call(request).await.map(measured_anew)
             } else {
                 direct.ready().await?.call(request).await
             };
             answered.map(secured)
         })
     }
+}
+
+/// Forgets how long the service's own message is: the layer says that length for its body, to which it has added the trailers as a frame,
+/// and a browser would be sent a message without its end.
+fn measured_anew(response: Response<Body>) -> Response<Body> {
+    let mut response = response.map(|body| Body::new(body.map_frame(|frame| frame)));
+    response.headers_mut().remove(http::header::CONTENT_LENGTH);
+    response
 }
 
 fn says_grpc_web(request: &Incoming) -> bool {

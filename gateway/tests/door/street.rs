@@ -229,10 +229,14 @@ fn respond(answer: Result<Vec<u8>, Status>) -> Response<axum::body::Body> {
         Err(status) => return status.into_http::<tonic::body::Body>().map(axum::body::Body::new),
     };
     let trailers = HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
-    let frames = [Frame::data(framed(&message).into()), Frame::trailers(trailers)];
+    let message = framed(&message);
+    let length = HeaderValue::from(message.len());
+    let frames = [Frame::data(message.into()), Frame::trailers(trailers)];
     let body = StreamBody::new(futures::stream::iter(frames.map(Ok::<Frame<bytes::Bytes>, std::convert::Infallible>)));
     let mut response = Response::new(axum::body::Body::new(body));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    // As services do whose guard has masked the message.
+    response.headers_mut().insert("content-length", length);
     response
 }
 
