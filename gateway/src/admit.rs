@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, request::Parts, uri::Authority};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    browser::{self, NoToken, Secret, Token},
     door::{Door, Refused},
     raw, root,
     tenant::{Named, open_for, split_path},
@@ -65,10 +66,21 @@ impl Came {
 /// A request that may go on.
 #[derive(Debug)]
 pub struct Admitted {
-    /// Number of its district.
-    pub tenant: i32,
+    /// Its district.
+    pub tenant: Arc<Tenant>,
+    /// The browser's session that it is made in, if it showed no token of its own.
+    pub within: Option<Within>,
     /// What its service is told. Made from nothing: no header of the caller is among it unless named here.
     pub metadata: HeaderMap,
+}
+
+/// A browser's session, and the token that stands for it.
+#[derive(Debug)]
+pub struct Within {
+    /// The secret in its cookie.
+    pub secret: Secret,
+    /// The token.
+    pub token: Token,
 }
 
 impl Door {
@@ -78,15 +90,53 @@ impl Door {
         tracing::Span::current().record("tenant.id", tenant.number);
         open_for(&tenant, method)?;
         let address = address(&came.head.headers, came.peer, &self.trusted_proxies).to_string();
-        let person = self.person(method, came, &tenant);
+        let nobody = format!("address:{address}");
+        let within = self.within(method, came, &tenant, &nobody).await?;
+        let person = self.person(method, came, &tenant, within.as_ref());
         // Who shows a bad token is nobody, and pays as its address: guessing has a price.
         let who = match &person {
             Ok(Some(person)) => person.clone(),
-            Ok(None) | Err(_) => format!("address:{address}"),
+            Ok(None) | Err(_) => nobody,
         };
         self.quota.take(tenant.number, &who).await?;
+        if let (Err(_), Some(within)) = (&person, &within) {
+            self.browsers.forget(&within.secret).await;
+        }
         person?;
-        Ok(Admitted { tenant: tenant.number, metadata: self.metadata(method, came, &tenant, &address)? })
+        let mut metadata = self.metadata(method, came, &tenant, &address)?;
+        if let Some(within) = &within {
+            metadata.insert(http::header::AUTHORIZATION, within.token.header()?);
+        }
+        Ok(Admitted { tenant, within, metadata })
+    }
+
+    /// The browser's session that a call is made in. What changes something has to come from a page of ours, and so has a sign-in.
+    async fn within(&self, method: &Method, came: &Came, tenant: &Tenant, nobody: &str) -> Result<Option<Within>, Refused> {
+        let secret = self.browsers.shown(method, came, tenant);
+        let only_looks = came.head.method == http::Method::GET && method.reads;
+        let needs_a_page = secret.is_some() && !only_looks || browser::signs_in(method, came);
+        if needs_a_page && !browser::is_ours(came) {
+            return Err(browser::cross_site().into());
+        }
+        let Some(secret) = secret else { return Ok(None) };
+        if !self.browsers.knows(&secret).await {
+            self.quota.take(tenant.number, nobody).await?;
+        }
+        match self.browsers.token(&secret).await {
+            Ok(token) => Ok(Some(Within { secret, token })),
+            Err(none) => {
+                self.quota.take(tenant.number, nobody).await?;
+                Err(self.without_token(none, &secret))
+            }
+        }
+    }
+
+    /// What a call hears whose browser's session gives no token. A cookie that is good for nothing is taken away.
+    pub fn without_token(&self, none: NoToken, secret: &Secret) -> Refused {
+        match none {
+            NoToken::Over => Refused::from(browser::sign_in()).header(http::header::SET_COOKIE, self.browsers.farewell(secret)),
+            NoToken::Failed(status) => status.into(),
+        }
     }
 
     /// A place among the requests of a district at work.
@@ -107,12 +157,12 @@ impl Door {
     }
 
     /// The signed-in person's id, checked here so that a bad token dies at the door. The service checks again.
-    fn person(&self, method: &Method, came: &Came, tenant: &Tenant) -> Result<Option<String>, Refusal> {
+    fn person(&self, method: &Method, came: &Came, tenant: &Tenant, within: Option<&Within>) -> Result<Option<String>, Refusal> {
         if method.who == Who::Public {
             return Ok(None);
         }
-        let sign_in = || Refusal::new(Kind::Unauthenticated, "SIGN_IN", "请先登录", "sign in first");
-        let bearer = came.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(sign_in)?;
+        let shown = came.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = within.map(|within| within.token.bearer()).or(shown).ok_or_else(browser::sign_in)?;
         if !self.people.any() {
             // A gateway that has just started does not know the keys yet: that is its own affair, not a bad token.
             return Err(drumtower_runtime::fault::unavailable());
@@ -120,7 +170,9 @@ impl Door {
         if !self.people.knows(bearer) {
             self.refetch.notify_one();
         }
-        let claims = self.people.access(bearer, self.clock.now()).map_err(|_| sign_in())?;
+        // A token of identity's own that is not believed was signed with a key not known yet, or no more: that is not the browser's affair.
+        let distrust = || if within.is_some() { drumtower_runtime::fault::unavailable() } else { browser::sign_in() };
+        let claims = self.people.access(bearer, self.clock.now()).map_err(|_| distrust())?;
         if claims.tid != tenant.number {
             return Err(Refusal::new(Kind::Unauthenticated, "TENANT_MISMATCH", "登录不属于该区", "signed in to another district"));
         }
@@ -163,13 +215,17 @@ fn ip(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// The host that was asked for, without its port: HTTP/2 says it in the address (`:authority`), HTTP/1.1 in a header.
-/// A bare number or `localhost` names no district.
+/// The host that was asked for: HTTP/2 says it in the address (`:authority`), HTTP/1.1 in a header.
+pub fn asked_for(head: &Parts) -> Option<Authority> {
+    match head.uri.authority() {
+        Some(authority) => Some(authority.clone()),
+        None => text(&head.headers, "host")?.parse().ok(),
+    }
+}
+
+/// The host that was asked for, without its port. A bare number or `localhost` names no district.
 fn host(head: &Parts) -> Option<String> {
-    let said = match head.uri.authority() {
-        Some(authority) => authority.clone(),
-        None => text(&head.headers, "host")?.parse::<Authority>().ok()?,
-    };
+    let said = asked_for(head)?;
     let host = said.host().trim_end_matches('.').to_ascii_lowercase();
     let names_none = host.is_empty() || host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     (!names_none).then_some(host)

@@ -20,7 +20,8 @@ use tonic::{Code, Status, body::Body, transport::Channel};
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    admit::{Came, key},
+    admit::{Came, Within, key},
+    browser::{self, Browsers},
     console::Console,
     deadline,
     pages::Pages,
@@ -53,6 +54,8 @@ pub struct Door {
     pub clock: Clock,
     /// Keys of people's tokens.
     pub people: Arc<token::Keys>,
+    /// Browsers' sessions.
+    pub browsers: Browsers,
     /// Districts.
     pub tenants: Tenants,
     /// How much may be sent.
@@ -80,7 +83,7 @@ type Bound = Vec<(String, String)>;
 
 /// A refusal, with the HTTP status and headers where the gRPC code is too coarse.
 #[derive(Debug)]
-pub struct Refused(Status, Option<StatusCode>, Option<(HeaderName, String)>);
+pub struct Refused(Status, Option<StatusCode>, Option<(HeaderName, HeaderValue)>);
 
 impl Refused {
     fn with(refusal: &Refusal, http: StatusCode) -> Self {
@@ -90,17 +93,26 @@ impl Refused {
     /// A path of ours, but another method.
     pub fn other_method(methods: &[String]) -> Self {
         let refusal = Refusal::new(Kind::Unimplemented, "METHOD_NOT_ALLOWED", "不支持该请求方法", "this path takes another method");
-        Self(status(&refusal), Some(StatusCode::METHOD_NOT_ALLOWED), Some((header::ALLOW, methods.join(", "))))
+        let allowed = HeaderValue::try_from(methods.join(", ")).ok().map(|methods| (header::ALLOW, methods));
+        Self(status(&refusal), Some(StatusCode::METHOD_NOT_ALLOWED), allowed)
+    }
+
+    /// With a header.
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self(self.0, self.1, Some((name, value)))
     }
 
     fn into_response(self, request_id: &str) -> Response<Body> {
         let Self(status, http, header) = self;
         let mut response = problem::response(&status, request_id, http);
-        if let Some((name, value)) = header
-            && let Ok(value) = HeaderValue::try_from(value)
-        {
-            response.headers_mut().insert(name, value);
-        }
+        response.headers_mut().extend(header);
+        response
+    }
+
+    fn into_grpc(self) -> Response<Body> {
+        let Self(status, _, header) = self;
+        let mut response = status.into_http();
+        response.headers_mut().extend(header);
         response
     }
 }
@@ -187,7 +199,7 @@ impl Door {
             return self.pages.get(&came, self).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
         }
         if came.is_grpc() {
-            return self.pass(came, body, trace).await.unwrap_or_else(|Refused(status, ..)| status.into_http());
+            return self.pass(came, body, trace).await.unwrap_or_else(Refused::into_grpc);
         }
         let root_text = came.root_text;
         let response = self.transcode(came, body, trace).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
@@ -205,12 +217,17 @@ impl Door {
         let body = self.body(headers, body, route.takes_raw).await?;
         let message = transcode::request(route, &bound, came.head.uri.query(), (came.header("content-type"), &body))?;
         // Only now: who sends a body slowly does not keep a place from others.
-        let place = self.place(admitted.tenant)?;
+        let place = self.place(admitted.tenant.number)?;
+        if browser::signs_in(route.method, &came) {
+            let begun = self.browsers.sign_in((&came, &admitted.tenant), message, &admitted.metadata, trace, patience).await?;
+            let response = json_response(transcode::answer(route, &begun.session).map_err(Fault::broken)?);
+            return Ok(with_cookie(response, begun.cookie));
+        }
         let (channel, budget) = self.service(route.method)?;
         let span = trace::client(route.method);
         span.in_scope(|| trace.hand_on(&mut admitted.metadata));
         deadline::hand_on(patience, &mut admitted.metadata);
-        let call = upstream::Call {
+        let mut call = upstream::Call {
             path: &route.method.path,
             headers: admitted.metadata,
             message,
@@ -218,7 +235,13 @@ impl Door {
             streams: route.method.descriptor.is_server_streaming(),
             patience,
         };
-        let answer = upstream::call(channel, budget, &call).instrument(span.clone()).await;
+        let mut answer = upstream::call(channel.clone(), budget, &call).instrument(span.clone()).await;
+        if let (Err(status), Some(within)) = (&answer, &admitted.within)
+            && browser::is_void(status)
+        {
+            call.headers.insert(header::AUTHORIZATION, self.renewed(within).await?);
+            answer = upstream::call(channel, budget, &call).instrument(span.clone()).await;
+        }
         trace::called(&span, answer.as_ref().map_or_else(Status::code, |_| Code::Ok));
         match answer? {
             Answer::One(bytes) => match raw::answer(&route.method.descriptor.output(), &bytes).map_err(Fault::broken)? {
@@ -226,11 +249,32 @@ impl Door {
                     let room = self.raw_room(bytes.len())?;
                     Ok(response.map(|body| held(body, (place, room))))
                 }
-                None => Ok(json_response(transcode::answer(route, &bytes).map_err(Fault::broken)?)),
+                None => {
+                    let response = json_response(transcode::answer(route, &bytes).map_err(Fault::broken)?);
+                    Ok(self.after(route.method, admitted.within.as_ref(), response).await)
+                }
             },
             Answer::Many(body) => {
                 let form = stream::Form::of(came.header("accept"));
                 Ok(stream::response(Arc::clone(&route.writer), held(body, place), form, trace.id.clone()))
+            }
+        }
+    }
+
+    /// A token in place of one that a service did not take.
+    async fn renewed(&self, within: &Within) -> Result<HeaderValue, Refused> {
+        let renewed = self.browsers.renewed(&within.secret, &within.token).await;
+        Ok(renewed.map_err(|none| self.without_token(none, &within.secret))?.header()?)
+    }
+
+    /// Who signed out is left no cookie.
+    async fn after(&self, method: &Method, within: Option<&Within>, response: Response<Body>) -> Response<Body> {
+        let is_done = Status::from_header_map(response.headers()).is_none_or(|status| status.code() == Code::Ok);
+        match within.filter(|_| is_done && browser::signs_out(method)) {
+            None => response,
+            Some(within) => {
+                self.browsers.forget(&within.secret).await;
+                with_cookie(response, self.browsers.farewell(&within.secret))
             }
         }
     }
@@ -243,7 +287,8 @@ impl Door {
         }
     }
 
-    /// A gRPC or gRPC-Web request, passed through without reading its body.
+    /// A gRPC or gRPC-Web request, passed through without reading its body; only what a browser sends in its session is kept until it is
+    /// answered, for it may have to go again with another token.
     async fn pass(&self, came: Came, body: Body, trace: &Trace) -> Result<Response<Body>, Refused> {
         let method = SURFACE.method(&came.path).filter(|method| method.who != Who::Internal && came.head.method == http::Method::POST);
         let method = method.ok_or_else(|| Refusal::new(Kind::Unimplemented, "UNKNOWN_METHOD", "未知接口", "no such method"))?;
@@ -251,16 +296,48 @@ impl Door {
         let patience = deadline::of(&came.head.headers)?;
         key(&came.head.headers)?;
         let mut admitted = self.admit(method, &came).await?;
-        let place = self.place(admitted.tenant)?;
+        let signs_in = browser::signs_in(method, &came);
+        let body = match &admitted.within {
+            None if !signs_in => Sent::Passing(body),
+            _ => Sent::Whole(self.body(&came.head.headers, body, true).await?),
+        };
+        let place = self.place(admitted.tenant.number)?;
+        if let (true, Sent::Whole(bytes)) = (signs_in, &body) {
+            let message = upstream::message_of(bytes)?;
+            let begun = self.browsers.sign_in((&came, &admitted.tenant), message, &admitted.metadata, trace, patience).await?;
+            return Ok(with_cookie(upstream::answered(&begun.session)?, begun.cookie));
+        }
         let (channel, _) = self.service(method)?;
         let span = trace::client(method);
         span.in_scope(|| trace.hand_on(&mut admitted.metadata));
         deadline::hand_on(patience, &mut admitted.metadata);
-        let onward = onward(came, admitted.metadata, body, method);
-        let answer = tokio::time::timeout(patience, upstream::pass(channel, onward)).instrument(span.clone()).await;
-        let response = answer.map_err(|_| upstream::late())?;
+        let headers = onward(came.head.headers, admitted.metadata);
+        let passing = self.passed(channel, method, headers, body, admitted.within.as_ref());
+        let answer = tokio::time::timeout(patience, passing).instrument(span.clone()).await;
+        let response = answer.map_err(|_| upstream::late())??;
         trace::called(&span, Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code()));
+        let response = self.after(method, admitted.within.as_ref(), response).await;
         Ok(response.map(|body| held(body, place)))
+    }
+
+    async fn passed(
+        &self,
+        channel: Channel,
+        method: &'static Method,
+        mut headers: HeaderMap,
+        body: Sent,
+        within: Option<&Within>,
+    ) -> Result<Response<Body>, Refused> {
+        let (bytes, within) = match (body, within) {
+            (Sent::Whole(bytes), Some(within)) => (bytes, within),
+            (body, _) => return Ok(upstream::pass(channel, to(method, headers, body.into())).await),
+        };
+        let first = upstream::pass(channel.clone(), to(method, headers.clone(), Sent::Whole(bytes.clone()).into())).await;
+        if !Status::from_header_map(first.headers()).is_some_and(|status| browser::is_void(&status)) {
+            return Ok(first);
+        }
+        headers.insert(header::AUTHORIZATION, self.renewed(within).await?);
+        Ok(upstream::pass(channel, to(method, headers, Sent::Whole(bytes).into())).await)
     }
 
     /// Room for a raw answer.
@@ -366,19 +443,46 @@ fn held<T: Send + 'static>(body: Body, places: T) -> Body {
     }))
 }
 
-/// The request that goes on to a service.
-fn onward(mut came: Came, mut metadata: HeaderMap, body: Body, method: &'static Method) -> Request<Body> {
-    for name in ["content-type", "te", "grpc-encoding", "grpc-accept-encoding"] {
-        if let Some(value) = came.head.headers.remove(name) {
-            metadata.insert(HeaderName::from_static(name), value);
+/// What a gRPC request brings.
+enum Sent {
+    /// A body on its way.
+    Passing(Body),
+    /// All of it.
+    Whole(Bytes),
+}
+
+impl From<Sent> for Body {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Passing(body) => body,
+            Sent::Whole(bytes) => Self::new(http_body_util::Full::new(bytes)),
         }
     }
+}
+
+/// The headers of a request that goes on to a service: what it is told, and how the caller sends.
+fn onward(mut said: HeaderMap, mut told: HeaderMap) -> HeaderMap {
+    for name in ["content-type", "te", "grpc-encoding", "grpc-accept-encoding"] {
+        if let Some(value) = said.remove(name) {
+            told.insert(HeaderName::from_static(name), value);
+        }
+    }
+    told
+}
+
+/// The request that goes on to a service.
+fn to(method: &'static Method, headers: HeaderMap, body: Body) -> Request<Body> {
     let mut onward = Request::new(body);
     *onward.method_mut() = http::Method::POST;
     *onward.uri_mut() = http::Uri::from_static(&method.path);
     *onward.version_mut() = http::Version::HTTP_2;
-    *onward.headers_mut() = metadata;
+    *onward.headers_mut() = headers;
     onward
+}
+
+fn with_cookie(mut response: Response<Body>, cookie: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response
 }
 
 fn json_response(json: Vec<u8>) -> Response<Body> {

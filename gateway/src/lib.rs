@@ -1,6 +1,7 @@
-//! The only door: JSON and gRPC-Web to gRPC, districts, quotas, the OpenAPI document, the pages.
+//! The only door: JSON and gRPC-Web to gRPC, districts, browsers' sessions, quotas, the OpenAPI document, the pages.
 
 mod admit;
+mod browser;
 mod civil;
 mod console;
 mod deadline;
@@ -31,7 +32,15 @@ use drumtower_proto::identity::{ListKeysRequest, session_service_client::Session
 use drumtower_runtime::{Call, Clock, Config, Failure, Fault, peers::Peers, redis::Redis, server, telemetry, token};
 use tokio::net::TcpListener;
 
-use crate::{console::Console, door::Door, pages::Pages, quota::Quota, route::Routes, tenant::Tenants};
+use crate::{
+    browser::{Browsers, Cookies},
+    console::Console,
+    door::Door,
+    pages::Pages,
+    quota::Quota,
+    route::Routes,
+    tenant::Tenants,
+};
 
 /// Runs the gateway until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -57,6 +66,10 @@ fn open(config: &Config) -> Result<Door, Failure> {
     let clock = Clock::system();
     let peers = Peers::new(config, "gateway", server::signer(config, "gateway.key")?, clock.clone()).map_err(server::failure)?;
     let routes = Routes::of_contract()?;
+    if config.gateway.plain_cookies {
+        tracing::warn!("gateway.plain_cookies: browsers' sessions go over plain HTTP, where anybody on the way reads them");
+    }
+    let browsers = Browsers::new(peers.clone(), clock.clone(), Cookies::new(config.gateway.plain_cookies));
     Ok(Door {
         pages: Pages::new(&routes),
         console: Console::new(config.gateway.console_dir.as_deref()),
@@ -65,6 +78,7 @@ fn open(config: &Config) -> Result<Door, Failure> {
         peers,
         clock,
         people: Arc::new(token::Keys::default()),
+        browsers,
         quota: Quota::new(Redis::connect(config.redis.as_deref())?, config.gateway.tenant_rate, config.gateway.user_rate),
         budgets: door::budgets(),
         room: door::room(),

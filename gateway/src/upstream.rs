@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use drumtower_runtime::{Fault, Kind, Refusal, fault};
-use http::{HeaderMap, HeaderValue, Request, Response, header};
-use http_body_util::BodyExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use tonic::{Code, Status, body::Body, transport::Channel};
 use tonic_types::StatusExt as _;
 use tower::{Service as _, ServiceExt as _};
@@ -69,7 +70,7 @@ pub fn late() -> Status {
 }
 
 /// What a service did not word itself (a crash, a library) is logged here and not shown.
-fn shown(status: Status) -> Status {
+pub fn shown(status: Status) -> Status {
     let is_ours = status.get_details_error_info().is_some();
     match status.code() {
         Code::Internal | Code::Unknown | Code::DataLoss if !is_ours => Fault::broken(format!("a service answered {status}")).into(),
@@ -101,14 +102,20 @@ async fn once(mut channel: Channel, call: &Call<'_>) -> Result<Answer, Status> {
     message(body.to_bytes()).map(Answer::One)
 }
 
-/// The request of a call: its message behind the five bytes that say how long it is.
+/// A message behind the five bytes that say how long it is.
+fn frame(message: &[u8]) -> Result<Bytes, Status> {
+    let length = u32::try_from(message.len()).map_err(|error| Fault::broken(error.to_string()))?;
+    let mut framed = BytesMut::with_capacity(message.len() + 5);
+    framed.put_u8(0);
+    framed.put_u32(length);
+    framed.put_slice(message);
+    Ok(framed.freeze())
+}
+
+/// The request of a call.
 fn framed(call: &Call<'_>) -> Result<Request<Body>, Status> {
     let broken = |error: &dyn std::fmt::Display| Status::from(Fault::broken(error.to_string()));
-    let mut body = BytesMut::with_capacity(call.message.len() + 5);
-    body.put_u8(0);
-    body.put_u32(u32::try_from(call.message.len()).map_err(|error| broken(&error))?);
-    body.put_slice(&call.message);
-    let body = Body::new(http_body_util::Full::new(body.freeze()));
+    let body = Body::new(http_body_util::Full::new(frame(&call.message)?));
     let mut request = Request::post(call.path).body(body).map_err(|error| broken(&error))?;
     *request.headers_mut() = call.headers.clone();
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -128,11 +135,26 @@ fn check_head(response: &Response<Body>) -> Result<(), Status> {
 
 /// The one message of a unary answer.
 fn message(bytes: Bytes) -> Result<Bytes, Status> {
-    let length = bytes.get(1..5).map(|length| u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize);
-    match length {
-        Some(length) if bytes[0] == 0 && length == bytes.len() - 5 => Ok(bytes.slice(5..)),
-        _ => Err(Fault::broken("a service did not answer with one message").into()),
-    }
+    unframed(&bytes).ok_or_else(|| Fault::broken("a service did not answer with one message").into())
+}
+
+/// The one message of a unary request that came to the door.
+pub fn message_of(bytes: &Bytes) -> Result<Bytes, Refusal> {
+    unframed(bytes).ok_or_else(|| Refusal::new(Kind::Invalid, "MALFORMED", "请求格式不正确", "one message, not compressed, is wanted"))
+}
+
+fn unframed(bytes: &Bytes) -> Option<Bytes> {
+    let length = bytes.get(1..5).map(|length| u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize)?;
+    (bytes[0] == 0 && length == bytes.len() - 5).then(|| bytes.slice(5..))
+}
+
+/// A unary answer of the door's own.
+pub fn answered(message: &[u8]) -> Result<Response<Body>, Status> {
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+    let frames = [Frame::data(frame(message)?), Frame::trailers(trailers)].map(Ok::<_, std::convert::Infallible>);
+    let mut response = Response::new(Body::new(StreamBody::new(futures::stream::iter(frames))));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    Ok(response)
 }
 
 /// A service could not be reached, or went away.

@@ -1,5 +1,6 @@
 //! The door from outside: over real connections, with services behind it that answer as told.
 
+mod browsers;
 mod pages;
 mod street;
 

@@ -8,11 +8,16 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use drumtower_proto::{
-    identity::{Key, ListKeysResponse, ResolveTenantRequest, Tenant, tenant::State},
+    identity::{
+        BrowserSession, BrowserToken, ExchangeBrowserSessionRequest, Key, ListKeysResponse, OpenBrowserSessionRequest,
+        ResolveTenantRequest, Tenant, User, tenant::State,
+    },
     ticketing::{GetTicketRequest, Ticket},
 };
 use drumtower_runtime::{
-    Clock, Config, Refusal, fault,
+    Clock, Config, Kind, Refusal,
+    clock::to_proto,
+    fault,
     token::{self, Held, Signer},
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -36,11 +41,30 @@ impl Seen {
     }
 }
 
+/// What identity knows of browsers' sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    /// Seconds for which a token may be used.
+    pub lasts: i64,
+    /// Every session ended.
+    pub over: bool,
+    /// Tokens that are void.
+    pub revoked: Vec<String>,
+    /// Secrets that sign-ins gave up.
+    pub former: Vec<String>,
+}
+
+/// The secret of whoever signs in with a login.
+pub fn secret(login: &str) -> String {
+    format!("{login:_<43}")
+}
+
 /// A door with its street.
 pub struct Street {
     pub address: std::net::SocketAddr,
     pub signer: Arc<Signer>,
     pub gateway_key: Vec<u8>,
+    pub sessions: Arc<Mutex<Sessions>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     stop: Option<oneshot::Sender<()>>,
     pub ended: tokio::task::JoinHandle<()>,
@@ -64,9 +88,10 @@ impl Street {
         drumtower_runtime::web::use_ring();
         let signer = Arc::new(signer());
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let sessions = Arc::new(Mutex::new(Sessions { lasts: 300, ..Sessions::default() }));
         let mut config = Config::default();
         for service in ["identity", "enterprise", "party", "ticketing"] {
-            config.services.insert(service.to_owned(), serve(Arc::clone(&signer), Arc::clone(&seen)).await);
+            config.services.insert(service.to_owned(), serve(&signer, &seen, &sessions).await);
         }
         let secrets = tempfile::tempdir().expect("a folder");
         let key = Signer::generate().expect("a key");
@@ -81,7 +106,7 @@ impl Street {
             drumtower_gateway::serve_on(&config, listener, stopped).await.expect("served");
         });
         let gateway_key = Signer::from_pkcs8(&key).expect("a key").public();
-        Self { address, signer, gateway_key, seen, stop: Some(stop), ended, _secrets: secrets }
+        Self { address, signer, gateway_key, sessions, seen, stop: Some(stop), ended, _secrets: secrets }
     }
 
     async fn wait_until_ready(&self) {
@@ -103,6 +128,12 @@ impl Street {
     pub fn tickets_seen(&self) -> Vec<Seen> {
         let seen = self.seen.lock().expect("seen");
         seen.iter().filter(|seen| seen.path.contains("TicketService")).cloned().collect()
+    }
+
+    /// The last call of a path.
+    pub fn seen(&self, path: &str) -> Seen {
+        let seen = self.seen.lock().expect("seen");
+        seen.iter().rev().find(|seen| seen.path.ends_with(path)).cloned().expect("a call")
     }
 
     /// How often a path was called.
@@ -157,16 +188,17 @@ pub fn signer() -> Signer {
     Signer::from_pkcs8(&Signer::generate().expect("a key")).expect("a key")
 }
 
-async fn serve(signer: Arc<Signer>, seen: Arc<Mutex<Vec<Seen>>>) -> String {
+async fn serve(signer: &Arc<Signer>, seen: &Arc<Mutex<Vec<Seen>>>, sessions: &Arc<Mutex<Sessions>>) -> String {
     let tries = Arc::new(Mutex::new(HashMap::<String, u32>::new()));
+    let (signer, seen, sessions) = (Arc::clone(signer), Arc::clone(seen), Arc::clone(sessions));
     let app = axum::Router::new().fallback(move |request: Request<axum::body::Body>| {
-        let (signer, seen, tries) = (Arc::clone(&signer), Arc::clone(&seen), Arc::clone(&tries));
+        let (signer, seen, tries, sessions) = (Arc::clone(&signer), Arc::clone(&seen), Arc::clone(&tries), Arc::clone(&sessions));
         async move {
             let (head, body) = request.into_parts();
-            let path = head.uri.path().to_owned();
-            seen.lock().expect("seen").push(Seen { path: path.clone(), headers: head.headers });
+            let call = Seen { path: head.uri.path().to_owned(), headers: head.headers };
+            seen.lock().expect("seen").push(call.clone());
             let body = body.collect().await.expect("a body").to_bytes();
-            respond(answer(&path, body.get(5..).unwrap_or_default(), &signer, &tries).await)
+            respond(answer(&call, body.get(5..).unwrap_or_default(), &signer, &tries, &sessions).await)
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
@@ -177,8 +209,12 @@ async fn serve(signer: Arc<Signer>, seen: Arc<Mutex<Vec<Seen>>>) -> String {
 
 type Tries = Mutex<HashMap<String, u32>>;
 
-async fn answer(path: &str, message: &[u8], signer: &Signer, tries: &Tries) -> Result<Vec<u8>, Status> {
-    match path.rsplit('/').next().unwrap_or_default() {
+async fn answer(call: &Seen, message: &[u8], signer: &Signer, tries: &Tries, sessions: &Mutex<Sessions>) -> Result<Vec<u8>, Status> {
+    let bearer = call.header("authorization").trim_start_matches("Bearer ");
+    if sessions.lock().expect("sessions").revoked.iter().any(|revoked| revoked == bearer) {
+        return Err(unauthenticated("SIGN_IN"));
+    }
+    match call.path.rsplit('/').next().unwrap_or_default() {
         // HealthCheckResponse { status: SERVING }
         "Check" => Ok(vec![8, 1]),
         "ListKeys" => {
@@ -186,10 +222,43 @@ async fn answer(path: &str, message: &[u8], signer: &Signer, tries: &Tries) -> R
             Ok(ListKeysResponse { keys: vec![key] }.encode_to_vec())
         }
         "ResolveTenant" => resolve(&ResolveTenantRequest::decode(message).expect("decoded")),
+        "OpenBrowserSession" => open(&OpenBrowserSessionRequest::decode(message).expect("decoded"), signer, sessions),
+        "ExchangeBrowserSession" => {
+            // Long enough for others to ask meanwhile.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let secret = ExchangeBrowserSessionRequest::decode(message).expect("decoded").secret;
+            let sessions = sessions.lock().expect("sessions");
+            let known = !sessions.over && secret.starts_with("leader");
+            if known { Ok(browser_token(signer, &sessions).encode_to_vec()) } else { Err(unauthenticated("SESSION_OVER")) }
+        }
+        "GetMe" => Ok(User { login: "leader".to_owned(), ..User::default() }.encode_to_vec()),
         "GetTicket" => ticket(&GetTicketRequest::decode(message).expect("decoded").ticket_id, tries).await,
         "CreateTicket" => Err(Status::unavailable("busy")),
         _ => Ok(Vec::new()),
     }
+}
+
+fn unauthenticated(reason: &'static str) -> Status {
+    fault::status(&Refusal::new(Kind::Unauthenticated, reason, "请先登录", "sign in"))
+}
+
+fn open(asked: &OpenBrowserSessionRequest, signer: &Signer, sessions: &Mutex<Sessions>) -> Result<Vec<u8>, Status> {
+    let mut sessions = sessions.lock().expect("sessions");
+    sessions.former.push(asked.former_secret.clone());
+    if asked.password != "right" {
+        return Err(unauthenticated("SIGN_IN_FAILED"));
+    }
+    let ends_at = to_proto(Clock::system().now() + jiff::SignedDuration::from_hours(12));
+    let token = browser_token(signer, &sessions);
+    Ok(BrowserSession { secret: secret(&asked.login), ends_at: Some(ends_at), token: Some(token) }.encode_to_vec())
+}
+
+/// A token of somebody of the first district, each another.
+fn browser_token(signer: &Signer, sessions: &Sessions) -> BrowserToken {
+    let now = Clock::system().now();
+    let claims = token::claims(Uuid::now_v7(), 7, Uuid::now_v7(), now, None, None, 1, vec![Held { r: 2, n: vec![] }], now);
+    let ends_at = to_proto(now + jiff::SignedDuration::from_secs(sessions.lasts));
+    BrowserToken { access_token: signer.access(&claims), ends_at: Some(ends_at) }
 }
 
 fn resolve(asked: &ResolveTenantRequest) -> Result<Vec<u8>, Status> {

@@ -35,6 +35,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0004_people_of_companies", include_str!("../migrations/0004_people_of_companies.sql")),
         ("0005_reach", include_str!("../migrations/0005_reach.sql")),
         ("0006_brand", include_str!("../migrations/0006_brand.sql")),
+        ("0007_browser_sessions", include_str!("../migrations/0007_browser_sessions.sql")),
     ],
 };
 

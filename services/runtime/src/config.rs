@@ -69,6 +69,8 @@ pub struct Gateway {
     pub trusted_proxies: Vec<String>,
     /// A folder with the built console, served instead of the one that the program carries; for those who work on the pages.
     pub console_dir: Option<PathBuf>,
+    /// Browsers' cookies are sent over plain HTTP too. Only for an installation that nobody reaches by HTTPS: anybody on the way reads them.
+    pub plain_cookies: bool,
 }
 
 /// Where the bytes of attachments are, and what looks at them.
@@ -120,6 +122,7 @@ impl Default for Config {
                 tenant_rate: 2000,
                 trusted_proxies: Vec::new(),
                 console_dir: None,
+                plain_cookies: false,
             },
             secrets: PathBuf::from("secrets"),
             store: Store::default(),

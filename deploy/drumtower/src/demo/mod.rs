@@ -83,6 +83,11 @@ impl District {
         Ok(Self { dir: dir.to_owned(), tenant, users })
     }
 
+    /// The list of its people.
+    pub fn accounts(&self) -> PathBuf {
+        self.dir.join("users.csv")
+    }
+
     /// What onboarding needs; the officers' names come from the list of users.
     pub fn onboarding(&self) -> NewTenant {
         let [sysadmin, secadmin, auditadmin] = OFFICERS.map(|login| Officer {

@@ -31,7 +31,10 @@ pub fn running(door: &str, installation: &Installation, districts: &[demo::Distr
     println!("\n鼓楼 Drumtower runs, {:.1} s after start. Ctrl-C stops it; the data stays.\n", took.as_secs_f64());
     for district in districts {
         let tenant = &district.tenant;
-        println!("  {} {:<18} {door}/t/{}/v1/tenants/current", tenant.name, tenant.name_en, tenant.code);
+        println!("  {} {}", tenant.name, tenant.name_en);
+        println!("    Console 电脑           {door}/t/{}/console", tenant.code);
+        println!("    Phone   手机           {door}/t/{}/m", tenant.code);
+        println!("    All accounts           {}", district.accounts().display());
     }
     println!("  API documentation        {door}/docs");
     println!("  OpenAPI document         {door}/openapi.json");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use drumtower_proto::identity::{
-    CreateSessionRequest, DeleteSessionRequest, Key, ListKeysRequest, ListKeysResponse, RefreshSessionRequest, Session,
-    session_service_server::SessionService,
+    BrowserSession, BrowserToken, CreateSessionRequest, DeleteSessionRequest, ExchangeBrowserSessionRequest, Key, ListKeysRequest,
+    ListKeysResponse, OpenBrowserSessionRequest, RefreshSessionRequest, Session, session_service_server::SessionService,
 };
 use drumtower_runtime::{
     Call, Db, Fault, Kind, Refusal, TenantTx,
@@ -56,26 +56,9 @@ fn over() -> Refusal {
 impl Sessions {
     async fn create(&self, request: Request<CreateSessionRequest>) -> Result<Response<Session>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let (attempts, person) = self.who(&call, &ask.login).await?;
-        must_be_open(attempts.as_ref(), call.now)?;
-        // Outside the transaction, for it takes tens of milliseconds.
-        let proved = password::verify(ask.password, person.as_ref().map(|person| person.password.clone())).await?;
         let sealer = self.sealers.of(&self.db, &call).await?;
-        let person = person.filter(|person| proved && person.active);
-        let mut tx = self.db.write(&call).await?;
-        if person.is_none() {
-            store::begin_attempts(&mut tx, &ask.login, &call.address).await?;
-        }
-        // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
-        let attempts = store::lock_attempts(&mut tx, &ask.login, &call.address).await?;
-        must_be_open(attempts.as_ref(), call.now)?;
-        let Some(person) = person else {
-            return self.fail(tx, &call, &ask.login, attempts).await;
-        };
-        if attempts.is_some() {
-            store::forget_attempts(&mut tx, &ask.login, &call.address).await?;
-        }
-        let session = store::insert(&mut tx, Uuid::now_v7(), person.id, call.now + rules::SESSION, &call.address).await?;
+        let (mut tx, person) = self.prove(&call, &ask.login, ask.password).await?;
+        let session = begin(&mut tx, &call, &person, None).await?;
         tx.emit(NewEvent::new("session.created", session.id, 1).facts(serde_json::json!({ "user": person.id })));
         let refresh = new_token()?;
         store::insert_token(&mut tx, &hashed(&refresh), session.id).await?;
@@ -83,12 +66,60 @@ impl Sessions {
         tx.commit(answer).await
     }
 
+    /// Like `create`; what stays with the browser is a secret that is good for as long as the session is.
+    async fn open(&self, request: Request<OpenBrowserSessionRequest>) -> Result<Response<BrowserSession>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let (mut tx, person) = self.prove(&call, &ask.login, ask.password).await?;
+        let secret = new_token()?;
+        let session = begin(&mut tx, &call, &person, Some(&hashed(&secret))).await?;
+        let former = match ask.former_secret.as_str() {
+            "" => None,
+            former => store::shorten(&mut tx, &hashed(former), call.now + rules::FORMER).await?,
+        };
+        let facts = serde_json::json!({ "user": person.id, "former": former });
+        tx.emit(NewEvent::new("session.created", session.id, 1).facts(facts));
+        let token = self.token(&mut tx, &session, &person).await?;
+        tx.commit(BrowserSession { secret, ends_at: Some(to_proto(session.expires_at())), token: Some(token) }).await
+    }
+
+    /// Asked by many tabs at once: it changes nothing.
+    async fn exchange(&self, request: Request<ExchangeBrowserSessionRequest>) -> Result<Response<BrowserToken>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let mut tx = self.db.read(&call).await?;
+        let session = store::by_secret(&mut tx, &hashed(&ask.secret)).await?.filter(|session| !session.over(call.now)).ok_or_else(over)?;
+        let person = user::store::by_id(&mut tx, session.user_id).await?.filter(|person| person.active).ok_or_else(over)?;
+        Ok(Response::new(self.token(&mut tx, &session, &person).await?))
+    }
+
+    /// Proves who signs in. The transaction in which that was counted goes on.
+    async fn prove(&self, call: &Call, login: &str, password: String) -> Result<(TenantTx, user::store::Row), Fault> {
+        let (attempts, person) = self.who(call, login).await?;
+        must_be_open(attempts.as_ref(), call.now)?;
+        // Outside the transaction, for it takes tens of milliseconds.
+        let proved = password::verify(password, person.as_ref().map(|person| person.password.clone())).await?;
+        let person = person.filter(|person| proved && person.active);
+        let mut tx = self.db.write(call).await?;
+        if person.is_none() {
+            store::begin_attempts(&mut tx, login, &call.address).await?;
+        }
+        // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
+        let attempts = store::lock_attempts(&mut tx, login, &call.address).await?;
+        must_be_open(attempts.as_ref(), call.now)?;
+        let Some(person) = person else {
+            return self.fail(tx, call, login, attempts).await;
+        };
+        if attempts.is_some() {
+            store::forget_attempts(&mut tx, login, &call.address).await?;
+        }
+        Ok((tx, person))
+    }
+
     async fn who(&self, call: &Call, login: &str) -> Result<(Option<rules::Attempts>, Option<user::store::Row>), Fault> {
         let mut tx = self.db.read(call).await?;
         Ok((store::attempts(&mut tx, login, &call.address).await?, user::store::by_login(&mut tx, login).await?))
     }
 
-    async fn fail(&self, mut tx: TenantTx, call: &Call, login: &str, before: Option<rules::Attempts>) -> Result<Response<Session>, Fault> {
+    async fn fail<T>(&self, mut tx: TenantTx, call: &Call, login: &str, before: Option<rules::Attempts>) -> Result<T, Fault> {
         let attempts = rules::failed(before, call.now);
         store::save_attempts(&mut tx, login, &call.address, attempts).await?;
         tx.emit(NewEvent::new("session.refused", login.to_owned(), 0).facts(serde_json::json!({ "failures": attempts.failures })));
@@ -137,6 +168,19 @@ impl Sessions {
         person: user::store::Row,
         refresh_token: String,
     ) -> Result<Session, Fault> {
+        let (access_token, expires_at) = self.sign(tx, session, &person).await?;
+        let user = user::api::whole(tx, sealer, person).await?;
+        Ok(Session { access_token, refresh_token, expires_at: Some(to_proto(expires_at)), user: Some(user) })
+    }
+
+    /// A token for the gateway, which uses it no longer than the session lasts.
+    async fn token(&self, tx: &mut TenantTx, session: &store::Row, person: &user::store::Row) -> Result<BrowserToken, Fault> {
+        let (access_token, expires_at) = self.sign(tx, session, person).await?;
+        Ok(BrowserToken { access_token, ends_at: Some(to_proto(expires_at.min(session.expires_at()))) })
+    }
+
+    /// An access token with the roles held now, and when it ends.
+    async fn sign(&self, tx: &mut TenantTx, session: &store::Row, person: &user::store::Row) -> Result<(String, Timestamp), Fault> {
         let now = tx.now();
         let roles = held(tx, person.id, now).await?;
         let claims = token::claims(
@@ -150,9 +194,7 @@ impl Sessions {
             roles,
             now,
         );
-        let expires_at = Timestamp::from_second(claims.exp).unwrap_or(now);
-        let user = user::api::whole(tx, sealer, person).await?;
-        Ok(Session { access_token: self.signer.access(&claims), refresh_token, expires_at: Some(to_proto(expires_at)), user: Some(user) })
+        Ok((self.signer.access(&claims), Timestamp::from_second(claims.exp).unwrap_or(now)))
     }
 
     async fn delete(&self, request: Request<DeleteSessionRequest>) -> Result<Response<()>, Fault> {
@@ -164,6 +206,11 @@ impl Sessions {
         }
         tx.commit(()).await
     }
+}
+
+async fn begin(tx: &mut TenantTx, call: &Call, person: &user::store::Row, secret: Option<&[u8]>) -> Result<store::Row, Fault> {
+    let (id, expires_at) = (Uuid::now_v7(), call.now + rules::SESSION);
+    Ok(store::insert(tx, &store::New { id, user: person.id, expires_at, address: &call.address, secret }).await?)
 }
 
 /// Roles held now; those for a unit reach the units below it too.
@@ -204,6 +251,14 @@ impl SessionService for Sessions {
 
     async fn delete_session(&self, request: Request<DeleteSessionRequest>) -> Result<Response<()>, Status> {
         Ok(self.delete(request).await?)
+    }
+
+    async fn open_browser_session(&self, request: Request<OpenBrowserSessionRequest>) -> Result<Response<BrowserSession>, Status> {
+        Ok(self.open(request).await?)
+    }
+
+    async fn exchange_browser_session(&self, request: Request<ExchangeBrowserSessionRequest>) -> Result<Response<BrowserToken>, Status> {
+        Ok(self.exchange(request).await?)
     }
 
     async fn list_keys(&self, request: Request<ListKeysRequest>) -> Result<Response<ListKeysResponse>, Status> {

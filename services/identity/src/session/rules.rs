@@ -8,6 +8,9 @@ pub const MAX_FAILURES: i32 = 5;
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 /// A session ends by itself.
 pub const SESSION: SignedDuration = SignedDuration::from_hours(12);
+/// How long a browser's session goes on after the browser signed in anew: calls on their way are answered, and none of their answers takes
+/// the new cookie away.
+pub const FORMER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Failed sign-ins of an account from an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

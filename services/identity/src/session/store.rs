@@ -93,7 +93,23 @@ pub struct Row {
     ended_at: Option<jiff_sqlx::Timestamp>,
 }
 
+/// A session to begin.
+#[derive(Debug)]
+pub struct New<'a> {
+    pub id: Uuid,
+    pub user: Uuid,
+    pub expires_at: Timestamp,
+    pub address: &'a str,
+    /// Hash of the secret in a browser's cookie; others have refresh tokens.
+    pub secret: Option<&'a [u8]>,
+}
+
 impl Row {
+    /// When it ends by itself.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at.to_jiff()
+    }
+
     /// When the person proved who they are.
     pub fn auth_time(&self) -> Timestamp {
         self.auth_time.to_jiff()
@@ -106,20 +122,45 @@ impl Row {
 }
 
 #[tracing::instrument(name = "db.session.insert", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn insert(tx: &mut TenantTx, id: Uuid, user: Uuid, expires_at: Timestamp, address: &str) -> sqlx::Result<Row> {
+pub async fn insert(tx: &mut TenantTx, new: &New<'_>) -> sqlx::Result<Row> {
     let now = tx.now().to_sqlx();
     sqlx::query_as(
-        "insert into session (tenant_id, id, user_id, auth_time, expires_at, address) values ($1, $2, $3, $4, $5, $6)
+        "insert into session (tenant_id, id, user_id, auth_time, expires_at, address, secret_hash) values ($1, $2, $3, $4, $5, $6, $7)
          returning id, user_id, auth_time, expires_at, ended_at",
     )
     .bind(tx.tenant())
-    .bind(id)
-    .bind(user)
+    .bind(new.id)
+    .bind(new.user)
     .bind(now)
-    .bind(expires_at.to_sqlx())
-    .bind(address)
+    .bind(new.expires_at.to_sqlx())
+    .bind(new.address)
+    .bind(new.secret)
     .fetch_one(tx.conn())
     .await
+}
+
+/// The session of a browser's secret.
+#[tracing::instrument(name = "db.session.by_secret", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn by_secret(tx: &mut TenantTx, hash: &[u8]) -> sqlx::Result<Option<Row>> {
+    sqlx::query_as("select id, user_id, auth_time, expires_at, ended_at from session where tenant_id = $1 and secret_hash = $2")
+        .bind(tx.tenant())
+        .bind(hash)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Lets the session of a browser's secret run out sooner; which one it is, unless it ended.
+#[tracing::instrument(name = "db.session.shorten", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn shorten(tx: &mut TenantTx, hash: &[u8], until: Timestamp) -> sqlx::Result<Option<Uuid>> {
+    let row: Option<(Uuid,)> = sqlx::query_as(
+        "update session set expires_at = least(expires_at, $3) where tenant_id = $1 and secret_hash = $2 and ended_at is null returning id",
+    )
+    .bind(tx.tenant())
+    .bind(hash)
+    .bind(until.to_sqlx())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|(id,)| id))
 }
 
 /// Ends a session; false when it had ended.

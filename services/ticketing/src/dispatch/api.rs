@@ -191,8 +191,7 @@ fn related<'a>(past: &'a [Row], words: (&str, &str)) -> Vec<(&'a Row, i32)> {
 
 /// Units that led them with their share, per cent, the greatest first.
 fn leaders_of(past: &[Row], words: (&str, &str)) -> Vec<(Uuid, i32)> {
-    let led: Vec<(Uuid, i32)> =
-        related(past, words).iter().filter_map(|(row, likeness)| Some((row.lead_unit_id?, *likeness))).collect();
+    let led: Vec<(Uuid, i32)> = related(past, words).iter().filter_map(|(row, likeness)| Some((row.lead_unit_id?, *likeness))).collect();
     rules::leaders(&led)
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use drumtower_proto::ticketing::{
     ComputeDurationsRequest, ComputeDurationsResponse, ComputeFiguresRequest, ComputeFiguresResponse, Duration, Figure, FigureDefinition,
-    FigureGroup, FigureRow, FigureTarget, GetLiveCountersRequest, GetReportRequest, ListFigureDefinitionsRequest, ListFigureDefinitionsResponse,
-    ListFigureRowsRequest, ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse, LiveCounters, PublishReportRequest,
-    Report, figure_service_server::FigureService, setting, ticket::Kind,
+    FigureGroup, FigureRow, FigureTarget, GetLiveCountersRequest, GetReportRequest, ListFigureDefinitionsRequest,
+    ListFigureDefinitionsResponse, ListFigureRowsRequest, ListFigureRowsResponse, ListReportRowsRequest, ListReportRowsResponse,
+    LiveCounters, PublishReportRequest, Report, figure_service_server::FigureService, setting, ticket::Kind,
 };
 use drumtower_runtime::{Call, Db, Fault, TenantTx, clock::to_proto, log::NewEvent, page};
 use tonic::{Request, Response, Status};
