@@ -147,7 +147,8 @@ impl Door {
         })
     }
 
-    async fn tenant(&self, came: &Came) -> Result<Arc<Tenant>, Refused> {
+    /// The district of a request.
+    pub async fn tenant(&self, came: &Came) -> Result<Arc<Tenant>, Refused> {
         let code = came.prefix.clone().or_else(|| came.header("drumtower-tenant-code").map(str::to_owned));
         let named = match code {
             Some(code) => Named::Code(code),

@@ -24,6 +24,7 @@ use crate::{
     browser::{self, Browsers},
     console::Console,
     deadline,
+    frame::{self, Frames},
     pages::Pages,
     problem,
     quota::Quota,
@@ -72,6 +73,8 @@ pub struct Door {
     pub max_body: usize,
     /// Proxies whose word is taken.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Who may show pages in a frame.
+    pub frames: Frames,
     /// What the gateway answers itself.
     pub pages: Pages,
     /// The console and the phone's pages.
@@ -193,7 +196,13 @@ impl Door {
             return Refused::with(&refusal, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).into_response(&trace.id);
         }
         if self.console.has(&came) {
-            return self.console.get(&came).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
+            let mut response = self.console.get(&came).await.unwrap_or_else(|refused| refused.into_response(&trace.id));
+            if frame::is_page(&response)
+                && let Ok(tenant) = self.tenant(&came).await
+            {
+                frame::allow(&mut response, &self.frames.of(tenant.number).await);
+            }
+            return response;
         }
         if self.pages.has(&came) {
             return self.pages.get(&came, self).await.unwrap_or_else(|refused| refused.into_response(&trace.id));

@@ -6,6 +6,7 @@ mod civil;
 mod console;
 mod deadline;
 mod door;
+mod frame;
 mod listen;
 mod openapi;
 mod pages;
@@ -36,6 +37,7 @@ use crate::{
     browser::{Browsers, Cookies},
     console::Console,
     door::Door,
+    frame::Frames,
     pages::Pages,
     quota::Quota,
     route::Routes,
@@ -75,6 +77,7 @@ fn open(config: &Config) -> Result<Door, Failure> {
         console: Console::new(config.gateway.console_dir.as_deref()),
         routes,
         tenants: Tenants::new(peers.clone(), clock.clone()),
+        frames: Frames::new(peers.clone(), clock.clone()),
         peers,
         clock,
         people: Arc::new(token::Keys::default()),

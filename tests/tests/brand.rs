@@ -95,3 +95,20 @@ async fn texts_at_the_root_are_found_where_other_platforms_look() {
     assert_eq!((remove().await.status, remove().await.status, here.get("/MP_verify_aB3.txt").await.status), (200, 200, 404));
     assert_eq!(set_text(&world().sign_in(DISTRICTS[0], "dispatcher").await, "mine", "x").await.status, 403);
 }
+
+#[tokio::test]
+async fn only_whom_the_brand_names_shows_its_pages_in_a_frame() {
+    let policy = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", world().url())).await.expect("answered");
+        answer.headers().get("content-security-policy").and_then(|policy| policy.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let of_demonstration = "frame-ancestors 'self' https://portal.taijiang.example;";
+    for page in ["console", "console/tickets", "m"] {
+        let policy = policy(&format!("/t/{}/{page}", DISTRICTS[1])).await;
+        assert!(policy.contains(of_demonstration), "{page}: {policy}");
+    }
+    // Of no district, and of one that is not there.
+    for path in ["/console", "/t/359999/console"] {
+        assert!(policy(path).await.contains("frame-ancestors 'none'"), "{path}");
+    }
+}

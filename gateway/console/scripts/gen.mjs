@@ -81,7 +81,7 @@ function types(home) {
     messages(file.messages, home, comments(file), [], body)
   }
   const text = body.join('\n\n')
-  for (const other of others) if (text.includes(` ${other}.`)) out.push(`import type * as ${other} from './${other}'`)
+  for (const other of others) if (new RegExp(`\\b${other}\\.[A-Z]`).test(text)) out.push(`import type * as ${other} from './${other}'`)
   return out.concat(text).join('\n\n') + '\n'
 }
 
