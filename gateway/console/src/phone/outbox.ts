@@ -1,13 +1,15 @@
 // What is to be sent. A wish is written down with its key before it is sent, and taken off when the server has answered: a broken network, a
 // closed page or a second tab cannot make two of one. The draft goes in the same moment in which the wish comes, and comes back if it is refused.
-import { computed, shallowRef, toRaw } from 'vue'
+import { computed, shallowRef, toRaw, watch } from 'vue'
 import { call, key as newKey, type Name, type Out } from '../api/call'
 import { Fault } from '../api/fault'
 import { me } from '../api/session'
 import { upload } from '../parts/upload'
-import { words } from '../words/language'
+import { fill, words } from '../words/language'
 import type { Draft, Photo } from './draft'
 import { all, get, write } from './keep'
+import { say } from './say'
+import m from './words'
 
 const w = words({
   stale: ['发送时隔太久，结果不明。请先在列表中核对，再决定是否重发。', 'It was tried long ago and its outcome is unknown. Look in the list first, then send it again or not.'],
@@ -166,27 +168,40 @@ export async function again({ fault: _, triedAt: __, ...wish }: Wish): Promise<n
 }
 
 let running = false
-/** Sends all that waits. Two tabs do not send the same at once. */
+/** Sends all that waits, says how many arrived. Two tabs do not send the same at once. */
 export async function run(): Promise<number> {
   if (running || !me.value || navigator.onLine === false) return 0
   running = true
   try {
-    return await locked('outbox', async mine => {
+    const arrived = await locked('outbox', async mine => {
       if (!mine) return 0
       // Another tab may be sending it, or may have just done so.
       return drain(world, (wish, work) => locked(`wish:${wish.id}`, async free => (free && (await get('outbox', wish.id)) ? work() : undefined), true))
     }, true)
+    if (arrived) say(fill(m.arrived, { n: arrived }))
+    return arrived
   } finally {
     running = false
     await refresh()
   }
 }
 
-/** Looks after the outbox while the page is open. */
+/** Looks after the outbox while the page is open: when the network is back, when the page is looked at again, and in between ever more seldom. */
 export function look() {
-  const wake = () => void (document.visibilityState === 'visible' && waiting.value.some(one => !one.fault) && run())
-  addEventListener('online', wake)
-  document.addEventListener('visibilitychange', wake)
-  setInterval(wake, 30_000)
+  let wait = 4_000
+  let timer: ReturnType<typeof setTimeout>
+  const wake = async () => {
+    clearTimeout(timer)
+    if (document.visibilityState === 'visible' && waiting.value.some(one => !one.fault)) await run().catch(error => console.error(error))
+    timer = setTimeout(wake, wait)
+    wait = Math.min(wait * 2, 30_000)
+  }
+  const soon = () => {
+    wait = 4_000
+    void wake()
+  }
+  addEventListener('online', soon)
+  document.addEventListener('visibilitychange', soon)
+  watch(waits, (now, before) => now > before && (wait = 4_000))
   void refresh().then(wake)
 }

@@ -7,7 +7,12 @@ const PATIENCE = 4000
 
 self.addEventListener('install', event => {
   const wanted = [...FILES, '/favicon.svg'].map(file => new Request(file, { cache: 'force-cache' }))
-  event.waitUntil(caches.open(CACHE).then(cache => cache.addAll(wanted)))
+  event.waitUntil(
+    caches.open(CACHE).then(async cache => {
+      await cache.addAll(wanted)
+      await cache.put(PAGE, await fetch(self.registration.scope))
+    }),
+  )
 })
 
 self.addEventListener('activate', event => {

@@ -22,10 +22,8 @@ export default words({
   signOut: ['退出登录', 'Sign out'],
   back: ['返回', 'Back'],
   offline: ['网络已断开。可以继续填写，联网后自动发送。', 'Offline. Go on writing: it is sent by itself later.'],
+  told: ['提示', 'Told'],
   waiting: ['{n} 项待发送', '{n} waiting to be sent'],
   arrived: ['已发送 {n} 项', '{n} sent'],
-  newer: ['已有新版本', 'There is a newer version'],
-  reload: ['更新', 'Update'],
   home: ['回首页', 'To the first page'],
-  nobody: ['暂无可办理的内容，请在电脑端登录', 'Nothing for you here; please use the console on a PC'],
 })
