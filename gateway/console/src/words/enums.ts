@@ -21,7 +21,7 @@ export const ENUMS: Record<string, Names> = {
     HOTLINE: ['12345 热线', '12345 hotline'], VISION: ['视频感知', 'Camera'], OPEN311: ['Open311', 'Open311'], SERVICE_DAY: ['企业服务日', 'Service day'], DIRECT_LINE: ['直通车', 'Direct line'],
   },
   'Assignment.Kind': { LEAD: ['主办', 'Lead'], SUPPORT: ['协办', 'Support'] },
-  'Assignment.State': { TO_SIGN: ['待签收', 'To sign'], SIGNED: ['已签收', 'Signed'], ARRIVED: ['已到场', 'Arrived'], REPORTED: ['已反馈', 'Reported'], CLOSED: ['已退出', 'Closed'] },
+  'Assignment.State': { TO_SIGN: ['待签收', 'To sign'], SIGNED: ['已签收', 'Signed'], ARRIVED: ['已到场', 'Arrived'], REPORTED: ['已反馈', 'Reported'], CLOSED: ['已结束', 'Closed'] },
   'RefuseTicketRequest.Reason': {
     COURT: ['已进入诉讼、仲裁', 'Before a court or arbitrator'], PETITION: ['属信访事项', 'A petition matter'], SECRET: ['涉及秘密', 'Touches a secret'],
     EMERGENCY_NUMBER: ['应拨 110、119、120、122', 'For 110, 119, 120 or 122'], OUT_OF_SCOPE: ['不属本区职权', 'Outside the district’s powers'], DUPLICATE: ['重复提交', 'Said already'],
