@@ -144,7 +144,22 @@ async fn ids(people: &BTreeMap<&'static str, Person>, mark: &str) -> BTreeMap<&'
         ("notice", text(&notice)),
     ]);
     ids.extend(outreach);
+    ids.insert("export", exported(p("dispatcher"), &text(&ticket["number"])).await);
     ids
+}
+
+/// An export of one request, ready.
+async fn exported(dispatcher: &Person, number: &str) -> String {
+    let body = json!({ "what": "TICKETS", "filter": format!("number = \"{number}\""), "purpose": "核对" });
+    let export = dispatcher.post("/v1/exports", body).await.ok();
+    let id = export["id"].as_str().expect("an id").to_owned();
+    for _ in 0..100 {
+        if dispatcher.get(&format!("/v1/exports/{id}")).await.ok()["state"] == "READY" {
+            return id;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the export does not end");
 }
 
 /// A direct call, a published service day to come and a discussion, all with texts that show whose they are.

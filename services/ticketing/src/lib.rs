@@ -6,6 +6,7 @@ mod clock;
 mod direct_line;
 mod discussion;
 mod dispatch;
+mod export;
 mod figure;
 mod item;
 mod open311;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use drumtower_proto::ticketing::{
     attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
     direct_line_service_server::DirectLineServiceServer, discussion_service_server::DiscussionServiceServer,
-    dispatch_service_server::DispatchServiceServer, figure_service_server::FigureServiceServer, item_service_server::ItemServiceServer,
-    open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer,
+    dispatch_service_server::DispatchServiceServer, export_service_server::ExportServiceServer, figure_service_server::FigureServiceServer,
+    item_service_server::ItemServiceServer, open311_service_server::Open311ServiceServer, rating_service_server::RatingServiceServer,
     service_day_service_server::ServiceDayServiceServer, setting_service_server::SettingServiceServer,
     ticket_service_server::TicketServiceServer, ticket_side_service_server::TicketSideServiceServer,
     watch_service_server::WatchServiceServer, window_service_server::WindowServiceServer, worklist_service_server::WorklistServiceServer,
@@ -58,11 +59,12 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0014_channels", include_str!("../migrations/0014_channels.sql")),
         ("0016_counts", include_str!("../migrations/0016_counts.sql")),
         ("0017_found_by", include_str!("../migrations/0017_found_by.sql")),
+        ("0018_exports", include_str!("../migrations/0018_exports.sql")),
     ],
 };
 
-/// Invitations that ran out a month ago, messages of half a year ago, deliveries of a quarter ago.
-pub const CHORES: [Chore; 4] = [
+/// Invitations that ran out a month ago, messages of half a year ago, exports of a year ago, deliveries of a quarter ago.
+pub const CHORES: [Chore; 5] = [
     Chore {
         name: "invitations to rate",
         kept: SignedDuration::from_hours(30 * 24),
@@ -83,6 +85,14 @@ pub const CHORES: [Chore; 4] = [
         find: "select tenant_id, count(*) from sighting where seen_at < $1 group by tenant_id order by tenant_id",
         drop: "delete from sighting where tenant_id = $1 and (channel_id, key) in
                  (select channel_id, key from sighting where tenant_id = $1 and seen_at < $2 limit $3)",
+    },
+    // Their files went after a week.
+    Chore {
+        name: "exports",
+        kept: SignedDuration::from_hours(365 * 24),
+        find: "select tenant_id, count(*) from export where created_at < $1 group by tenant_id order by tenant_id",
+        drop: "delete from export where tenant_id = $1 and id in
+                 (select id from export where tenant_id = $1 and created_at < $2 and due_at is null limit $3)",
     },
     delivery::OLD_DELIVERIES,
 ];
@@ -107,6 +117,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         tokio::spawn(clock::watch::watch(parts.db.clone(), parts.clock.clone(), dues));
         let examiner = examiner(parts)?;
         tokio::spawn(attachment::watch::watch(examiner.clone()));
+        tokio::spawn(export::watch::watch(exporter(parts, &examiner)));
         routes_with(parts, settings, examiner)
     })
     .await
@@ -121,6 +132,16 @@ fn courier(parts: &Parts) -> Result<channel::send::Courier, Failure> {
     Ok(channel::send::Courier { db: parts.db.clone(), sealers: parts.sealers.clone(), clock: parts.clock.clone(), web })
 }
 
+fn exporter(parts: &Parts, examiner: &Examiner) -> export::watch::Exporter {
+    export::watch::Exporter {
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+        sealers: parts.sealers.clone(),
+        blobs: examiner.blobs.clone(),
+        cards: cards(parts),
+    }
+}
+
 /// The service's RPCs.
 pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
     routes_with(parts, Settings::new(parts.db.clone())?, examiner(parts)?)
@@ -131,6 +152,12 @@ fn examiner(parts: &Parts) -> Result<Examiner, Failure> {
 }
 
 fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<Routes, Failure> {
+    let exports = export::api::Exports {
+        db: parts.db.clone(),
+        sealers: parts.sealers.clone(),
+        blobs: examiner.blobs.clone(),
+        downloads: Semaphore::new(export::api::DOWNLOADS),
+    };
     let downloads = Semaphore::new(attachment::api::DOWNLOADS);
     let attachments = attachment::api::Attachments { examiner: examiner.clone(), downloads };
     // As much as the guard takes: what is larger than a piece may be hears it from us.
@@ -155,6 +182,7 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
         .add_service(channels)
         .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets: Arc::clone(&tickets) }))
         .add_service(attachments)
+        .add_service(ExportServiceServer::new(exports))
         .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))
         .add_service(ServiceDayServiceServer::new(service_day::api::ServiceDays { tickets: Arc::clone(&tickets) }))
         .add_service(DiscussionServiceServer::new(discussion::api::Discussions { tickets }))

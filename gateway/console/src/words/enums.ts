@@ -20,6 +20,8 @@ export const ENUMS: Record<string, Names> = {
     WEB: ['网页、手机', 'Web, phone'], PHONE: ['电话', 'Call'], WINDOW: ['窗口', 'Window'], PROXY: ['代办', 'For a company'], WECHAT: ['微信', 'WeChat'],
     HOTLINE: ['12345 热线', '12345 hotline'], VISION: ['视频感知', 'Camera'], OPEN311: ['Open311', 'Open311'], SERVICE_DAY: ['企业服务日', 'Service day'], DIRECT_LINE: ['直通车', 'Direct line'],
   },
+  'Export.What': { TICKETS: ['诉求', 'Requests'] },
+  'Export.State': { QUEUED: ['排队中', 'Queued'], RUNNING: ['导出中', 'Running'], READY: ['可下载', 'Ready'], FAILED: ['失败', 'Failed'], EXPIRED: ['已过期', 'Expired'], CANCELLED: ['已取消', 'Cancelled'] },
   'Assignment.Kind': { LEAD: ['主办', 'Lead'], SUPPORT: ['协办', 'Support'] },
   'Assignment.State': { TO_SIGN: ['待签收', 'To sign'], SIGNED: ['已签收', 'Signed'], ARRIVED: ['已到场', 'Arrived'], REPORTED: ['已反馈', 'Reported'], CLOSED: ['已结束', 'Closed'] },
   'RefuseTicketRequest.Reason': {

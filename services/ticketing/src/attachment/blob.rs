@@ -1,4 +1,5 @@
 //! Where the bytes are: objects in a folder or in an S3-compatible store, one folder a district, sealed in frames under the district's key.
+//! Pieces are put together in their order: those of an upload once, those of an export whenever it is loaded.
 //! A frame says which object it is of, where it stands and whether it is the last: nothing is cut off, reordered or moved unnoticed.
 
 use std::{os::unix::fs::DirBuilderExt as _, path::Path as Folder, sync::Arc};
@@ -66,7 +67,7 @@ impl Blobs {
         self.path(&[&of.tenant.to_string(), "upload", &of.id.to_string()])
     }
 
-    /// Keeps a piece of an upload; the name of its object. Two that come at once do not touch each other: the row says which counts.
+    /// Keeps a piece of an upload or an export; the name of its object. Two that come at once do not touch each other: the row says which counts.
     #[tracing::instrument(name = "blob.keep_piece", skip_all, err(level = "debug", Debug))]
     pub async fn keep_piece(&self, of: Of<'_>, offset: i64, piece: &[u8]) -> Result<String, Fault> {
         let object = format!("{offset:012}-{}", Uuid::now_v7().simple());
@@ -82,7 +83,7 @@ impl Blobs {
         }
     }
 
-    /// Puts the pieces of an upload together, in order.
+    /// Puts pieces together, in order.
     #[tracing::instrument(name = "blob.assemble", skip_all, err(level = "debug", Debug))]
     pub async fn assemble(&self, of: Of<'_>, pieces: &[String], size: usize) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::with_capacity(size);
@@ -108,7 +109,7 @@ impl Blobs {
         open(of.sealer, name, &row(of.id, name), &sealed)
     }
 
-    /// Drops what an upload left, whether the rows know of it or not.
+    /// Drops what an upload or an export left, whether the rows know of it or not.
     #[tracing::instrument(name = "blob.drop_pieces", skip_all, err(level = "debug", Debug))]
     pub async fn drop_pieces(&self, of: Of<'_>) -> Result<(), Fault> {
         self.drop_below(self.pieces(of)).await
