@@ -33,7 +33,7 @@ export default words({
   emptyFiltered: ['没有符合条件的内容', 'Nothing matches'],
   showAll: ['查看全部', 'Show all'],
   required: ['必填', 'Required'],
-  optional: ['（选填）', '(optional)'],
+  optional: ['（选填）', ' (optional)'],
   done: ['已完成', 'Done'],
   saved: ['已保存', 'Saved'],
   requestId: ['请求号', 'Request id'],
