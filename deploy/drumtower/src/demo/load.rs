@@ -3,7 +3,7 @@
 use std::{collections::HashMap, future::Future, time::Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     District, brand,
@@ -52,7 +52,16 @@ pub async fn load(gateway: &str, district: &District) -> Result<(), Failure> {
 
     let known = import::Known { enterprises: &enterprises, buildings: &buildings, units: &units };
     step(district, "requests for help", import::tickets(&sysadmin, district, &known)).await?;
+    step(district, "figures with a target", targets(&sysadmin, district)).await?;
     Ok(())
+}
+
+/// What figures weigh and where the district wants them to be; how many have a target.
+async fn targets(sysadmin: &Person, district: &District) -> Result<usize, Failure> {
+    let Some(figures) = &district.tenant.figures else { return Ok(0) };
+    let body = json!({ "kind": "FIGURE_WEIGHTS", "content": figures.to_string() });
+    sysadmin.post("/v1/settings", "setting:FIGURE_WEIGHTS", &body).await?;
+    Ok(figures["targets"].as_object().map_or(0, serde_json::Map::len))
 }
 
 /// What a step of loading leaves: something countable.

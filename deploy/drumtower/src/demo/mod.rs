@@ -67,6 +67,8 @@ pub struct Tenant {
     /// Texts at its root, by name.
     #[serde(default)]
     root_texts: BTreeMap<String, String>,
+    /// What figures weigh and where they should be, as in the setting.
+    figures: Option<Value>,
 }
 
 impl District {

@@ -1,0 +1,34 @@
+// Walks through the pages by their links, as far as somebody may go, and looks at each kind of page once.
+import { PC, PHONE, root } from './lib.mjs'
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+/** What a page is, whatever it shows: `/tickets/:id`. */
+export const kindOf = path => path.split(/[?#]/)[0].replace(UUID, ':id').replace(/\/$/, '')
+
+/**
+ * Everything that `person` comes to from `start`, at both sizes, that is not in `seen` yet. `look` gets the page's kind.
+ */
+export async function crawl(person, seen, look, start = '/', most = 80) {
+  const base = new URL(person.entry).pathname
+  const queue = [start]
+  for (let step = 0; queue.length && step < most; step += 1) {
+    const path = queue.shift()
+    const kind = kindOf(path)
+    if (seen.has(kind)) continue
+    seen.add(kind)
+    await person.page.setViewportSize(PC)
+    await person.page.goto(`${root}${base.slice(new URL(root).pathname.length)}${path}`)
+    await look(path, kind)
+    const links = await person.page.evaluate(base => [...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href')).filter(href => href.startsWith(`${base}/`)), base)
+    for (const link of new Set(links.map(link => link.slice(base.length)))) if (!seen.has(kindOf(link))) queue.push(link)
+  }
+}
+
+/** Looks at the page at both sizes. */
+export async function inspectBoth(person, name) {
+  for (const size of [PC, PHONE]) {
+    await person.page.setViewportSize(size)
+    person.size = size
+    await person.inspect(name)
+  }
+}
