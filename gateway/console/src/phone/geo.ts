@@ -45,7 +45,7 @@ export function locate(): Promise<Position> {
     navigator.geolocation.getCurrentPosition(
       ({ coords, timestamp }) => done({ latitude: coords.latitude, longitude: coords.longitude, accuracy: coords.accuracy, at: timestamp }),
       error => failed(new Error(error.code === error.PERMISSION_DENIED ? 'DENIED' : error.code === error.TIMEOUT ? 'TIMEOUT' : 'NONE')),
-      { enableHighAccuracy: true, timeout: 15_000, maximumAge: 10_000 },
+      { enableHighAccuracy: true, timeout: 15_000, maximumAge: 0 },
     )
   })
 }
