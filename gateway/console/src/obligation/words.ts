@@ -43,9 +43,22 @@ const w = words({
   overdueCell: ['逾期 {n} 项', '{n} overdue'],
   openCell: ['{d} 前', 'By {d}'],
   sum: ['{o} 个组织有逾期事项，{n} 项逾期，{m} 项待办', '{o} organisations with something overdue; {n} overdue, {m} open'],
+  legend: ['各列的规则', 'What the columns are'],
   ruleText: ['规则原文', 'What the rule says'],
 })
 export default w
+
+const SHORT = words({
+  M1: ['党员大会', 'Members’ meeting'],
+  M2: ['支委会', 'Committee'],
+  M3: ['党小组会', 'Group'],
+  M4: ['主题党日', 'Theme day'],
+  E1: ['换届准备', 'Election ahead'],
+  E3: ['按期换届', 'Election'],
+  O5: ['设支委会', 'Needs a committee'],
+})
+/** What a rule is called where there is little room; rules that came later by their code. */
+export const short = (code: string) => SHORT[code as 'M1'] ?? code
 
 export const severity = words({ 0: ['—', '—'], 1: ['提示', 'Information'], 2: ['提醒', 'Reminder'], 3: ['预警', 'Warning'], 4: ['严重', 'Breach'] })
 export const cadence = words({ QUARTER: ['每季度', 'Every quarter'], MONTH: ['每月', 'Every month'], TERM_END: ['任期届满', 'At the end of a term'], ANCHOR: ['自条件成立起', 'From when it applies'] })

@@ -20,6 +20,7 @@ export default words({
   map: ['示意图', 'Schematic map'],
   mapOf: ['{z} 示意图', 'Schematic map of {z}'],
   mapNote: ['按楼宇坐标绘制的示意图，非测绘地图；表格内容相同。', 'Drawn from the buildings’ coordinates, not a survey; the table says the same.'],
+  mapHere: ['按楼宇坐标绘制的示意图，深色为本楼。', 'Drawn from the buildings’ coordinates; this one is dark.'],
   unplaced: ['{n} 栋没有坐标，仅在表格中列出', '{n} without coordinates: in the table only'],
   allZones: ['全部片区', 'All zones'],
   zone: ['片区', 'Zone'],
