@@ -125,7 +125,9 @@ impl Browsers {
 
     /// The secret that a request shows for the district, where it needs one: a token of its own comes first, and what is public asks for none.
     pub fn shown(&self, method: &Method, came: &Came, tenant: &Tenant) -> Option<Secret> {
-        if method.who == Who::Public || came.head.headers.contains_key("authorization") {
+        // A password that something before the door asks for (`Basic`) is no token.
+        let has_token = came.header("authorization").is_some_and(|shown| shown.starts_with("Bearer "));
+        if method.who == Who::Public || has_token {
             return None;
         }
         self.secret(came, tenant)

@@ -76,6 +76,10 @@ async fn a_page_signs_in_and_the_tokens_stay_at_the_door() {
     assert!(!seen.headers.contains_key("cookie"), "{:?}", seen.headers);
     assert_eq!(street.count("ExchangeBrowserSession"), 0, "the first token came with the session");
 
+    let guarded = ask(with_cookie(&street, Method::GET, TICKET).basic_auth("staging", Some("password"))).await;
+    assert_eq!(guarded.status, 200, "what a proxy before the door asks for is no token");
+    assert!(street.tickets_seen().pop().expect("a call").header("authorization").starts_with("Bearer ey"));
+
     let wrong = ask(sign_in(&street, "wrong").header("cookie", &cookie)).await;
     assert_eq!((wrong.status, wrong.reason(), wrong.header("set-cookie")), (401, "SIGN_IN_FAILED", ""));
     let former = street.sessions.lock().expect("sessions").former.clone();
@@ -166,10 +170,11 @@ async fn a_session_that_is_over_is_nobodys_and_its_cookie_is_taken_away() {
     let street = Street::open().await;
     assert_eq!(ask(with_cookie(&street, Method::GET, TICKET)).await.status, 200);
     let used = street.tickets_seen().pop().expect("a call").header("authorization").trim_start_matches("Bearer ").to_owned();
-    let mut sessions = street.sessions.lock().expect("sessions");
-    sessions.over = true;
-    sessions.revoked.push(used);
-    drop(sessions);
+    {
+        let mut sessions = street.sessions.lock().expect("sessions");
+        sessions.over = true;
+        sessions.revoked.push(used);
+    }
     let ended = ask(with_cookie(&street, Method::GET, TICKET)).await;
     assert_eq!((ended.status, ended.reason(), taken_away(&ended)), (401, "SIGN_IN", true));
     let asked = street.count("ExchangeBrowserSession");
