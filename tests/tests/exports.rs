@@ -124,11 +124,12 @@ async fn a_unit_exports_what_is_its_own_and_two_at_a_time() {
     let whole = until(&dispatcher, &start(&dispatcher, "", "全区台账").await, "READY").await;
     assert!(own["rows"].as_i64() < whole["rows"].as_i64() && own["rows"].as_i64() > Some(0), "{own} {whole}");
     let leader = person("leader").await;
-    let begun = futures::future::join_all((0..5).map(|_| {
-        let body = json!({ "what": "TICKETS", "purpose": "并发" });
-        async { leader.post("/v1/exports", body).await }
-    }));
-    let begun = begun.await;
+    let mut begun = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let leader = leader.clone();
+        begun.spawn(async move { leader.post("/v1/exports", json!({ "what": "TICKETS", "purpose": "并发" })).await });
+    }
+    let begun = begun.join_all().await;
     let good = begun.iter().filter(|answer| answer.status == 200).count();
     assert!((1..=2).contains(&good), "{good} begun at once");
     assert!(begun.iter().filter(|answer| answer.status != 200).all(|answer| answer.reason() == "TOO_MANY_EXPORTS"));
