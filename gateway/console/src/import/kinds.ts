@@ -27,8 +27,8 @@ export const KINDS: Record<'enterprises' | 'qualifications', Kind> = {
     send: (csv, preview, options) => call('EnterpriseService.ImportEnterprises', { csv, preview }, options),
   },
   qualifications: {
-    columns: [['uscc', '统一社会信用代码'], ['kind', '资质类型'], ['level', '级别'], ['basis', '认定依据'], ['certificate_no', '证书编号'], ['valid_from', '生效日期'], ['valid_to', '失效日期'], ['issuer', '发证机关']],
-    examples: [['91350102MAKEF4UK3J', '高新技术企业', '', '官方', 'GR202435000000', '2024-12-04', '2027-12-04', '省科技厅']],
+    columns: [['uscc', '统一社会信用代码'], ['kind', '资质类型'], ['level', '级别'], ['basis', '认定依据'], ['certificate_no', '证书编号'], ['valid_from', '生效日期'], ['valid_to', '有效期至'], ['issuer', '发证机关']],
+    examples: [['91350102MAKEF4UK3J', '高新技术企业', '', '官方', 'GR202435000000', '2024-12-04', '2027-12-03', '省科技厅']],
     preview: false,
     send: (csv, _, options) => call('QualificationService.ImportQualifications', { csv }, options),
   },

@@ -1,4 +1,4 @@
-// The organisation that a page begins with: the one a role of the person is limited to, else the first of the tree.
+// The organisation that a page begins with: the first of the person's own part of the tree that has members.
 import { me } from '../api/session'
 import { loadOrganisations, organisations } from '../parts/names'
 import { flat, grow } from './tree'
@@ -13,5 +13,6 @@ export function within() {
 
 export async function own(): Promise<string> {
   await loadOrganisations()
-  return within()[0]?.id ?? ''
+  const offered = within()
+  return (offered.find(one => one.full_members > 0) ?? offered[0])?.id ?? ''
 }

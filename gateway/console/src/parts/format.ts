@@ -27,6 +27,9 @@ export const day = (at: string | number | undefined) => time(at).slice(0, 10)
 /** Days from one day to another, both `2026-11-24`; negative when it lies before. */
 export const daysUntil = (on: string, from: string) => Math.round((Date.parse(on) - Date.parse(from)) / 86_400_000)
 
+/** The day before: the contract's ends are the days after the last, people name the last. */
+export const dayBefore = (on: string) => new Date(Date.parse(on) - 86_400_000).toISOString().slice(0, 10)
+
 /** A number with its thousands apart. */
 export const amount = (value: number, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits })
 

@@ -37,6 +37,13 @@ export default words({
   gross: ['建筑面积', 'Gross area'],
   leasable: ['可租面积', 'Leasable'],
   address: ['地址', 'Address'],
+  company: ['企业', 'Company'],
+  kind: ['主体类型', 'Kind'],
+  status: ['登记状态', 'Standing'],
+  companies: ['入驻企业', 'Companies here'],
+  noCompanies: ['没有入驻企业', 'No companies here'],
+  allCompanies: ['查看全部', 'Show all'],
+  companiesOfZone: ['本片区企业', 'Companies of this zone'],
   about: ['基本信息', 'About'],
   place: ['坐标', 'Coordinates'],
 })

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use drumtower_proto::enterprise::{
-    CreateEnterpriseRequest, Enterprise, GetEnterpriseRequest, ImportEnterprisesRequest, ImportEnterprisesResponse, ListEnterprisesRequest,
-    ListEnterprisesResponse, LookupEnterpriseRequest, UpdateEnterpriseRequest, enterprise::Status as Standing,
-    enterprise_service_server::EnterpriseService,
+    CreateEnterpriseRequest, Enterprise, GetEnterpriseRequest, ImportEnterprisesRequest, ImportEnterprisesResponse,
+    ListEnterpriseChangesRequest, ListEnterpriseChangesResponse, ListEnterprisesRequest, ListEnterprisesResponse, LookupEnterpriseRequest,
+    UpdateEnterpriseRequest, enterprise::Status as Standing, enterprise_service_server::EnterpriseService,
 };
 use drumtower_runtime::{Call, Db, Fault, Refusal, call, log::NewEvent, page};
 use tonic::{Request, Response, Status};
@@ -83,13 +83,19 @@ impl Enterprises {
         let (call, ask) = Call::take(request)?;
         let size = page::size(ask.page_size, 20);
         let query = rules::normalise(&ask.query);
-        let question = format!("enterprises {query}");
+        let among = store::Among {
+            building: call::id("building_id", &ask.building_id)?,
+            zone: call::id("zone_id", &ask.zone_id)?,
+            status: i16::try_from(ask.status).unwrap_or_default(),
+            qualification: i16::try_from(ask.qualification).unwrap_or_default(),
+        };
+        let question = format!("enterprises {query} among {among:?}");
         let after: Option<store::After> = page::after(&question, &ask.page_token)?;
         let mut tx = self.db.read(&call).await?;
         let found = if !query.is_empty() {
-            store::search(&mut tx, &query, &code::normalise(&ask.query), after, size + 1).await?
+            store::search(&mut tx, &query, &code::normalise(&ask.query), among, after, size + 1).await?
         } else if ask.query.trim().is_empty() {
-            store::page(&mut tx, after, size + 1).await?
+            store::page(&mut tx, among, after, size + 1).await?
         } else {
             // Brackets and blanks alone stand in no name for comparing: they find nothing, not everything.
             Vec::new()
@@ -99,6 +105,18 @@ impl Enterprises {
             enterprises: found.into_iter().map(|found| found.row.into()).collect(),
             next_page_token,
         }))
+    }
+
+    async fn changes(&self, request: Request<ListEnterpriseChangesRequest>) -> Result<Response<ListEnterpriseChangesResponse>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = call::needed_id("enterprise_id", &ask.enterprise_id)?;
+        let question = format!("changes of {id}");
+        let (size, before) = (page::size(ask.page_size, 50), page::after(&question, &ask.page_token)?);
+        let mut tx = self.db.read(&call).await?;
+        store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("enterprise"))?;
+        let rows = store::changes(&mut tx, id, before, size + 1).await?;
+        let (rows, next_page_token) = page::cut(rows, size, &question, store::Change::place);
+        Ok(Response::new(ListEnterpriseChangesResponse { changes: rows.into_iter().map(Into::into).collect(), next_page_token }))
     }
 
     async fn update(&self, request: Request<UpdateEnterpriseRequest>) -> Result<Response<Enterprise>, Fault> {
@@ -145,6 +163,13 @@ impl EnterpriseService for Enterprises {
 
     async fn list_enterprises(&self, request: Request<ListEnterprisesRequest>) -> Result<Response<ListEnterprisesResponse>, Status> {
         Ok(self.list(request).await?)
+    }
+
+    async fn list_enterprise_changes(
+        &self,
+        request: Request<ListEnterpriseChangesRequest>,
+    ) -> Result<Response<ListEnterpriseChangesResponse>, Status> {
+        Ok(self.changes(request).await?)
     }
 
     async fn update_enterprise(&self, request: Request<UpdateEnterpriseRequest>) -> Result<Response<Enterprise>, Status> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use drumtower_proto::enterprise::{
     Enterprise,
-    enterprise::{CodeState, Status},
+    enterprise::{CodeState, Kind, Status},
 };
 use drumtower_runtime::Refusal;
 use jiff::civil::Date;
@@ -56,6 +56,17 @@ impl Company {
         after.former = former.into_iter().filter(|name| !kept.iter().any(|kept| kept == name)).collect::<Vec<_>>().join("\n");
         Some((after, changes))
     }
+}
+
+/// A kept value as people are told it: numbers of an enumeration by their names in the contract.
+pub fn shown(field: &str, kept: String) -> String {
+    let number = || kept.parse::<i32>().ok();
+    let name = match field {
+        "kind" => number().and_then(|number| Kind::try_from(number).ok()).map(|kind| kind.as_str_name()),
+        "status" => number().and_then(|number| Status::try_from(number).ok()).map(|status| status.as_str_name()),
+        _ => None,
+    };
+    name.map_or(kept, str::to_owned)
 }
 
 /// What differs between a company before and after.
@@ -221,6 +232,15 @@ mod tests {
             former: String::new(),
             version: 3,
         }
+    }
+
+    #[test]
+    fn a_kept_value_is_told_by_its_name() {
+        let told = |field, kept: &str| shown(field, kept.to_owned());
+        assert_eq!(told("status", "4"), "MOVED_OUT");
+        assert_eq!(told("kind", "2"), "BRANCH");
+        assert_eq!(told("status", "99"), "99", "what nobody knows stays as it is");
+        assert_eq!(told("name", "1"), "1");
     }
 
     #[test]

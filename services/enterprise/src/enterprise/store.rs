@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use drumtower_proto::enterprise::Enterprise;
+use drumtower_proto::enterprise::{Enterprise, EnterpriseChange};
 use drumtower_runtime::{TenantTx, calendar, clock::to_proto};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::rules::{Changed, Company, grams, normalise, telling};
+use super::rules::{self, Changed, Company, grams, normalise, telling};
 use crate::day;
 
 /// A company as stored.
@@ -149,6 +149,32 @@ fn today(tx: &TenantTx) -> jiff_sqlx::Date {
     calendar::today(tx.now()).to_sqlx()
 }
 
+/// What a list is narrowed to; none of it leaves everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Among {
+    /// Only companies that sit in the building today.
+    pub building: Option<Uuid>,
+    /// Only companies that sit in the zone today.
+    pub zone: Option<Uuid>,
+    /// Only companies of the standing; 0 for all.
+    pub status: i16,
+    /// Only companies that hold the qualification today; 0 for all.
+    pub qualification: i16,
+}
+
+/// The conditions of [`Among`], its parts being the parameters from the third on. Each list of ids is read once and then looked up.
+macro_rules! among {
+    () => {
+        " and ($3::uuid is null or e.id in (select p.enterprise_id from presence p
+             where p.tenant_id = $1 and p.building_id = $3 and p.since <= $2 and (p.until is null or p.until > $2)))
+          and ($4::uuid is null or e.id in (select p.enterprise_id from presence p join building b on b.tenant_id = $1 and b.id = p.building_id
+             where p.tenant_id = $1 and b.zone_id = $4 and p.since <= $2 and (p.until is null or p.until > $2)))
+          and ($5::int2 = 0 or e.status = $5)
+          and ($6::int2 = 0 or e.id in (select q.enterprise_id from qualification q
+             where q.tenant_id = $1 and q.kind = $6 and q.valid_from <= $2 and (q.valid_to is null or q.valid_to > $2)))"
+    };
+}
+
 /// Where a page of a search ended: class, length of the name, name, id.
 pub type After = (i32, i32, String, Uuid);
 
@@ -173,32 +199,45 @@ impl Found {
 /// first. Two characters and more go through the pairs, fewer through the beginnings. Both work under row-level security, for `=` and
 /// `between` leak nothing; whether the text really stands in a name is asked of the few found.
 #[tracing::instrument(name = "db.enterprise.search", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
+pub async fn search(
+    tx: &mut TenantTx,
+    query: &str,
+    code: &str,
+    among: Among,
+    after: Option<After>,
+    limit: i64,
+) -> sqlx::Result<Vec<Found>> {
     let pairs: Vec<i64> = telling(query).into_iter().collect();
     let (class, size, norm, id) = after.unwrap_or((-1, 0, String::new(), Uuid::nil()));
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "with found as (
-           select g.enterprise_id as id from enterprise_gram g where g.tenant_id = $1 and g.gram = any($5)
-           group by g.enterprise_id having count(*) = cardinality($5::int8[])
-           union select c.id from enterprise c where c.tenant_id = $1 and c.norm between $3 and $3 || chr(1114111)
-           union select c.id from enterprise c where c.tenant_id = $1 and c.short_norm between $3 and $3 || chr(1114111)
-           union select c.id from enterprise c where c.tenant_id = $1 and $4 <> '' and c.credit_code between $4 and $4 || chr(1114111)),
+           select g.enterprise_id as id from enterprise_gram g where g.tenant_id = $1 and g.gram = any($9)
+           group by g.enterprise_id having count(*) = cardinality($9::int8[])
+           union select c.id from enterprise c where c.tenant_id = $1 and c.norm between $7 and $7 || chr(1114111)
+           union select c.id from enterprise c where c.tenant_id = $1 and c.short_norm between $7 and $7 || chr(1114111)
+           union select c.id from enterprise c where c.tenant_id = $1 and $8 <> '' and c.credit_code between $8 and $8 || chr(1114111)),
          ranked as (
            select e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
            e.former, e.version, e.updated_at, e.norm, length(e.norm) as size,
-             case when e.norm = $3 or e.short_norm = $3 or e.credit_code = $4 then 0
-                  when starts_with(e.norm, $3) or starts_with(e.short_norm, $3) or ($4 <> '' and starts_with(e.credit_code, $4)) then 1
-                  when strpos(e.norm, $3) > 0 or strpos(e.short_norm, $3) > 0 or strpos(e.former, $3) > 0 then 2 end as class
-           from enterprise e join found f on f.id = e.id where e.tenant_id = $1)
+             case when e.norm = $7 or e.short_norm = $7 or e.credit_code = $8 then 0
+                  when starts_with(e.norm, $7) or starts_with(e.short_norm, $7) or ($8 <> '' and starts_with(e.credit_code, $8)) then 1
+                  when strpos(e.norm, $7) > 0 or strpos(e.short_norm, $7) > 0 or strpos(e.former, $7) > 0 then 2 end as class
+           from enterprise e join found f on f.id = e.id where e.tenant_id = $1",
+        among!(),
+        ")
          select class, size, norm, id, credit_code, code_state, name, short_name, kind, status, industry, capital_wan, established_on,
            former, version, updated_at,
            (select p.building_id from presence p
             where p.tenant_id = $1 and p.enterprise_id = ranked.id and p.since <= $2 and (p.until is null or p.until > $2)
             order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
-         from ranked where (class, size, norm, id) > ($6, $7, $8, $9) order by class, size, norm, id limit $10",
-    )
+         from ranked where (class, size, norm, id) > ($10, $11, $12, $13) order by class, size, norm, id limit $14",
+    ))
     .bind(tx.tenant())
     .bind(today(tx))
+    .bind(among.building)
+    .bind(among.zone)
+    .bind(among.status)
+    .bind(among.qualification)
     .bind(query)
     .bind(code)
     .bind(pairs)
@@ -213,18 +252,24 @@ pub async fn search(tx: &mut TenantTx, query: &str, code: &str, after: Option<Af
 
 /// All companies by name, from one on.
 #[tracing::instrument(name = "db.enterprise.page", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
-pub async fn page(tx: &mut TenantTx, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
+pub async fn page(tx: &mut TenantTx, among: Among, after: Option<After>, limit: i64) -> sqlx::Result<Vec<Found>> {
     let (_, _, norm, id) = after.unwrap_or((0, 0, String::new(), Uuid::nil()));
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "select 0 as class, 0 as size, e.norm, e.id, e.credit_code, e.code_state, e.name, e.short_name, e.kind, e.status, e.industry, e.capital_wan, e.established_on,
            e.former, e.version, e.updated_at,
            (select p.building_id from presence p
             where p.tenant_id = $1 and p.enterprise_id = e.id and p.since <= $2 and (p.until is null or p.until > $2)
             order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
-         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($3, $4) order by e.norm, e.id limit $5",
-    )
+         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($7, $8)",
+        among!(),
+        " order by e.norm, e.id limit $9",
+    ))
     .bind(tx.tenant())
     .bind(today(tx))
+    .bind(among.building)
+    .bind(among.zone)
+    .bind(among.status)
+    .bind(among.qualification)
     .bind(norm)
     .bind(id)
     .bind(limit)
@@ -293,6 +338,56 @@ pub async fn write_changes(tx: &mut TenantTx, actor: &str, changes: &[Changed]) 
         insert.build().execute(tx.conn()).await?;
     }
     Ok(())
+}
+
+/// A field that changed.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Change {
+    version: i64,
+    field: String,
+    before: String,
+    after: String,
+    actor: String,
+    at: jiff_sqlx::Timestamp,
+}
+
+impl Change {
+    /// Its place in the order.
+    pub fn place(&self) -> (i64, String) {
+        (self.version, self.field.clone())
+    }
+}
+
+impl From<Change> for EnterpriseChange {
+    fn from(row: Change) -> Self {
+        let shown = |text: String| rules::shown(&row.field, text);
+        Self {
+            version: row.version,
+            before: shown(row.before),
+            after: shown(row.after),
+            // A service writes its name, a person an id.
+            user_id: row.actor.parse::<Uuid>().map(|id| id.to_string()).unwrap_or_default(),
+            at: Some(to_proto(row.at.to_jiff())),
+            field: row.field,
+        }
+    }
+}
+
+/// What was changed of a company, newest first, a page of it.
+#[tracing::instrument(name = "db.enterprise.changes", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn changes(tx: &mut TenantTx, id: Uuid, before: Option<(i64, String)>, limit: i64) -> sqlx::Result<Vec<Change>> {
+    let (version, field) = before.unwrap_or((i64::MAX, String::new()));
+    sqlx::query_as(
+        "select version, field, before, after, actor, at from enterprise_change
+         where tenant_id = $1 and enterprise_id = $2 and (version, field) < ($3, $4) order by version desc, field desc limit $5",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .bind(version)
+    .bind(field)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await
 }
 
 fn small(number: i32) -> i16 {

@@ -3,7 +3,7 @@
 use drumtower_proto::enterprise::{
     CountQualificationsRequest, CountQualificationsResponse, CreateQualificationRequest, ImportQualificationsRequest,
     ImportQualificationsResponse, ListQualificationsRequest, ListQualificationsResponse, Qualification, QualificationCount,
-    qualification_service_server::QualificationService,
+    RevokeQualificationRequest, qualification_service_server::QualificationService,
 };
 use drumtower_runtime::{Call, Db, Fault, Refusal, calendar, call, log::NewEvent};
 use tonic::{Request, Response, Status};
@@ -49,8 +49,24 @@ impl Qualifications {
             issuer: new.issuer,
             valid_from: new.valid_from.to_string(),
             valid_to: new.valid_to.map(|day| day.to_string()).unwrap_or_default(),
+            revoked_on: String::new(),
+            revocation_reason: String::new(),
         })
         .await
+    }
+
+    async fn revoke(&self, request: Request<RevokeQualificationRequest>) -> Result<Response<Qualification>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = call::needed_id("qualification_id", &ask.qualification_id)?;
+        let on = day::needed("on", &ask.on)?;
+        let mut tx = self.db.write(&call).await?;
+        let row = store::lock(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("qualification"))?;
+        let to = row.valid_to.map(|day| day.to_jiff());
+        rules::revoke(row.valid_from.to_jiff(), to, row.revoked_on.is_some(), on, calendar::today(call.now))?;
+        let row = store::revoke(&mut tx, id, on, &ask.reason).await?;
+        let facts = serde_json::json!({ "enterprise": row.enterprise_id, "kind": row.kind, "on": on });
+        tx.emit(NewEvent::new("qualification.revoked", id, 2).facts(facts));
+        tx.commit(row.into()).await
     }
 
     async fn list(&self, request: Request<ListQualificationsRequest>) -> Result<Response<ListQualificationsResponse>, Fault> {
@@ -87,6 +103,10 @@ impl Qualifications {
 impl QualificationService for Qualifications {
     async fn create_qualification(&self, request: Request<CreateQualificationRequest>) -> Result<Response<Qualification>, Status> {
         Ok(self.create(request).await?)
+    }
+
+    async fn revoke_qualification(&self, request: Request<RevokeQualificationRequest>) -> Result<Response<Qualification>, Status> {
+        Ok(self.revoke(request).await?)
     }
 
     async fn list_qualifications(

@@ -19,8 +19,10 @@ pub struct Row {
     basis: i16,
     certificate_no: String,
     issuer: String,
-    valid_from: jiff_sqlx::Date,
-    valid_to: Option<jiff_sqlx::Date>,
+    pub valid_from: jiff_sqlx::Date,
+    pub valid_to: Option<jiff_sqlx::Date>,
+    pub revoked_on: Option<jiff_sqlx::Date>,
+    revocation_reason: String,
 }
 
 impl From<Row> for Qualification {
@@ -35,6 +37,8 @@ impl From<Row> for Qualification {
             issuer: row.issuer,
             valid_from: row.valid_from.to_jiff().to_string(),
             valid_to: day::text(row.valid_to),
+            revoked_on: day::text(row.revoked_on),
+            revocation_reason: row.revocation_reason,
         }
     }
 }
@@ -73,12 +77,40 @@ pub async fn insert(tx: &mut TenantTx, new: &[New]) -> sqlx::Result<()> {
 #[tracing::instrument(name = "db.qualification.of_enterprises", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn of_enterprises(tx: &mut TenantTx, enterprises: &[Uuid]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
-        "select id, enterprise_id, kind, level, basis, certificate_no, issuer, valid_from, valid_to from qualification
-         where tenant_id = $1 and enterprise_id = any($2) order by valid_from desc, id desc",
+        "select id, enterprise_id, kind, level, basis, certificate_no, issuer, valid_from, valid_to, revoked_on, revocation_reason
+         from qualification where tenant_id = $1 and enterprise_id = any($2) order by valid_from desc, id desc",
     )
     .bind(tx.tenant())
     .bind(enterprises)
     .fetch_all(tx.conn())
+    .await
+}
+
+/// One, which nobody else changes until the transaction ends.
+#[tracing::instrument(name = "db.qualification.lock", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Row>> {
+    sqlx::query_as(
+        "select id, enterprise_id, kind, level, basis, certificate_no, issuer, valid_from, valid_to, revoked_on, revocation_reason
+         from qualification where tenant_id = $1 and id = $2 for update",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// It no longer holds from the day on.
+#[tracing::instrument(name = "db.qualification.revoke", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn revoke(tx: &mut TenantTx, id: Uuid, on: Date, reason: &str) -> sqlx::Result<Row> {
+    sqlx::query_as(
+        "update qualification set valid_to = $3, revoked_on = $3, revocation_reason = $4 where tenant_id = $1 and id = $2
+         returning id, enterprise_id, kind, level, basis, certificate_no, issuer, valid_from, valid_to, revoked_on, revocation_reason",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .bind(on.to_sqlx())
+    .bind(reason)
+    .fetch_one(tx.conn())
     .await
 }
 

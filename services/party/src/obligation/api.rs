@@ -39,7 +39,8 @@ impl Obligations {
         let (call, ask) = Call::take(request)?;
         let organisation = id("organisation_id", &ask.organisation_id)?;
         let state = ask.state();
-        let question = format!("obligations of {} in {}", ask.organisation_id, state.as_str_name());
+        let due_from = day::given("due_from", &ask.due_from)?;
+        let question = format!("obligations of {} in {} from {due_from:?}", ask.organisation_id, state.as_str_name());
         let (size, after) = (page::size(ask.page_size, 50), page::after(&question, &ask.page_token)?);
         let mut tx = self.evaluator.db.read(&call).await?;
         let reach = reached(&mut tx, &call, "obligation.read").await?;
@@ -50,7 +51,7 @@ impl Obligations {
                 (false, vec![one])
             }
         };
-        let rows = store::page(&mut tx, &Asked { all, organisations, states: states(state), after, limit: size + 1 }).await?;
+        let rows = store::page(&mut tx, &Asked { all, organisations, states: states(state), due_from, after, limit: size + 1 }).await?;
         let (rows, next_page_token) = page::cut(rows, size, &question, |row| (row.due_on.to_jiff(), row.id));
         Ok(Response::new(ListObligationsResponse { obligations: rows.into_iter().map(Into::into).collect(), next_page_token }))
     }

@@ -73,6 +73,8 @@ pub struct Asked {
     pub organisations: Vec<Uuid>,
     /// In these states.
     pub states: Vec<i16>,
+    /// Due on this day or later.
+    pub due_from: Option<Date>,
     /// After this one.
     pub after: Option<(Date, Uuid)>,
     /// At most so many.
@@ -103,7 +105,7 @@ pub async fn page(tx: &mut TenantTx, asked: &Asked) -> sqlx::Result<Vec<Row>> {
                 (select count(*) from reminder r where r.tenant_id = $1 and r.obligation_id = o.id) as reminders
          from obligation o
          where o.tenant_id = $1 and ($2 or o.organisation_id = any($3)) and o.state = any($4)
-           and ($5::date is null or (o.due_on, o.id) > ($5, $6::uuid))
+           and ($5::date is null or (o.due_on, o.id) > ($5, $6::uuid)) and ($8::date is null or o.due_on >= $8)
          order by o.due_on, o.id limit $7",
     )
     .bind(tx.tenant())
@@ -113,6 +115,7 @@ pub async fn page(tx: &mut TenantTx, asked: &Asked) -> sqlx::Result<Vec<Row>> {
     .bind(due_on.map(|day| day.to_sqlx()))
     .bind(id)
     .bind(asked.limit)
+    .bind(asked.due_from.map(|day| day.to_sqlx()))
     .fetch_all(tx.conn())
     .await
 }
