@@ -63,10 +63,12 @@ export interface Found {
 
 /** Looks for events from a number downwards until there are enough, the floor is reached or it is stopped. */
 export async function search(read: Read, from: number, floor: number, wanted: Wanted, enough: number, seen: (lowest: number) => void, signal: AbortSignal): Promise<Found> {
+  // Where nothing is left out, no more is fetched than is wanted.
+  const size = wanted.actor || wanted.subject || wanted.type || wanted.trace ? PAGE : enough
   const events: Event[] = []
   let lowest = from
   while (lowest > floor && events.length < enough && !signal.aborted) {
-    const after = Math.max(floor, lowest - PAGE)
+    const after = Math.max(floor, lowest - size)
     const page = (await read(after, lowest - after)).filter(event => Number(event.seq) <= lowest)
     events.push(...page.reverse().filter(event => fits(event, wanted)))
     lowest = after

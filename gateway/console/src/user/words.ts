@@ -23,6 +23,7 @@ export default words({
   phone: ['手机', 'Mobile'],
   unit: ['所属单位', 'Unit'],
   company: ['所属企业', 'Company'],
+  staffOf: ['企业人员', 'Staff of a company'],
   belongs: ['所属单位、企业', 'Unit or company'],
   state: ['状态', 'State'],
   active: ['可登录', 'May sign in'],
