@@ -48,7 +48,7 @@ impl Page {
     }
 
     async fn sign_in_again(&self, login: &str) -> Self {
-        let request = self.from_a_page(Method::POST, "/v1/sessions").header("drumtower-session", "cookie");
+        let request = self.asks(Method::POST, "/v1/sessions").header("drumtower-session", "cookie");
         let entry = heard(request.json(&json!({ "login": login, "password": PASSWORD }))).await;
         let session = entry.answer.ok();
         assert_eq!((session["access_token"].as_str(), session["refresh_token"].as_str()), (Some(""), Some("")));
@@ -56,17 +56,17 @@ impl Page {
         Self { base: self.base.clone(), cookie, me: session["user"].clone() }
     }
 
-    fn from_a_page(&self, method: Method, path: &str) -> RequestBuilder {
+    fn asks(&self, method: Method, path: &str) -> RequestBuilder {
         let request = Client::new().request(method, format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin");
         if self.cookie.is_empty() { request } else { request.header("cookie", &self.cookie) }
     }
 
     async fn get(&self, path: &str) -> Heard {
-        heard(self.from_a_page(Method::GET, path)).await
+        heard(self.asks(Method::GET, path)).await
     }
 
     async fn post(&self, path: &str, body: Value) -> Heard {
-        heard(self.from_a_page(Method::POST, path).json(&body)).await
+        heard(self.asks(Method::POST, path).json(&body)).await
     }
 
     /// Who it is, by gRPC-Web.
@@ -74,7 +74,7 @@ impl Page {
         let path = "/drumtower.identity.v1.UserService/GetMe";
         let message = GetMeRequest {}.encode_to_vec();
         let length = u32::try_from(message.len()).expect("short").to_be_bytes();
-        let request = self.from_a_page(Method::POST, path).header("content-type", "application/grpc-web+proto");
+        let request = self.asks(Method::POST, path).header("content-type", "application/grpc-web+proto");
         let answer = request.body([&[0][..], &length, &message].concat()).send().await.expect("an answer");
         let bytes = answer.bytes().await.expect("a body");
         let length = u32::from_be_bytes(bytes[1..5].try_into().expect("four")) as usize;
@@ -148,10 +148,10 @@ async fn a_page_acts_by_its_cookie_in_every_way_and_another_site_in_none() {
 async fn a_session_ends_with_its_sign_out_and_with_its_person() {
     let _alone = ALONE.lock().await;
     let page = Page::sign_in(DISTRICTS[0], "leader").await;
-    let out = heard(page.from_a_page(Method::DELETE, "/v1/sessions/current")).await;
+    let out = heard(page.asks(Method::DELETE, "/v1/sessions/current")).await;
     assert_eq!((out.answer.status, out.cookie.contains("Max-Age=0")), (200, true), "{}", out.answer.text);
     assert!(page.until_over().await < Duration::from_millis(500), "the door that let it out knows at once");
-    let out = heard(page.from_a_page(Method::DELETE, "/v1/sessions/current")).await;
+    let out = heard(page.asks(Method::DELETE, "/v1/sessions/current")).await;
     assert_eq!(out.answer.status, 401, "who is out is told that nobody is in");
 
     let (login, id) = newcomer().await;
