@@ -14,4 +14,4 @@ start(PAGES)
 createApp(App).mount('#app')
 
 // Keeps the pages themselves, so that they open without a network. In development they change too often.
-if (import.meta.env.PROD && 'serviceWorker' in navigator) addEventListener('load', () => navigator.serviceWorker.register('/m/sw.js', { scope: `${district}/m` }).catch(error => console.warn(error)))
+if (import.meta.env.PROD && 'serviceWorker' in navigator) addEventListener('load', () => navigator.serviceWorker.register(`${district}/m/sw.js`, { scope: `${district}/m` }).catch(error => console.warn(error)))

@@ -6,15 +6,20 @@ import { PC, PHONE, Person, as, close } from './lib.mjs'
 after(close)
 
 test('a request from the phone to its rating, by five people', async t => {
+  // Each step stands on the one before: the first that fails ends the story.
+  const step = async (name, run) => {
+    await run()
+    t.diagnostic(name)
+  }
   const title = `电梯困人 ${Date.now()}`
   const company = await Person.at(PHONE, 'enterprise')
   let id
-  await t.test('the company asks in three screens', async () => {
+  await step('the company asks in three screens', async () => {
     await company.go('/submit')
     await company.page.getByText('求助', { exact: true }).click()
     await company.press('下一步')
-    await company.fill('标题', title)
-    await company.fill('问题描述', '三号梯困住两人，已通知物业，请派人到场。')
+    await company.fill('一句话说明', title)
+    await company.fill('详细情况', '三号梯困住两人，已通知物业，请派人到场。')
     await company.page.locator('#f-building_id').selectOption({ index: 1 })
     await company.inspect('submit-problem')
     await company.press('下一步')
@@ -29,10 +34,10 @@ test('a request from the phone to its rating, by five people', async t => {
   const dispatcher = await Person.at(PC, 'dispatcher')
   const me = await as('handler')
   const unit = (await me('/v1/users/me')).unit_id
-  await t.test('the dispatcher accepts and dispatches it at the desk', async () => {
+  await step('the dispatcher accepts and dispatches it at the desk', async () => {
     await dispatcher.go(`/triage?at=${id}`)
     await dispatcher.see(title)
-    const names = await (await as('dispatcher'))('/v1/units?page_size=200')
+    const names = await (await as('dispatcher'))('/v1/units')
     const lead = names.units.find(one => one.id === unit).name
     const dialog = dispatcher.page.getByRole('dialog').filter({ has: dispatcher.page.locator('form') })
     await dispatcher.press('受理')
@@ -48,7 +53,7 @@ test('a request from the phone to its rating, by five people', async t => {
     await dispatcher.inspect('ticket-dispatched')
   })
 
-  await t.test('the unit signs and names its handler', async () => {
+  await step('the unit signs and names its handler', async () => {
     const liaison = await Person.at(PC, 'liaison')
     await liaison.go(`/tickets/${id}`)
     await liaison.act('签收')
@@ -57,7 +62,7 @@ test('a request from the phone to its rating, by five people', async t => {
     await liaison.leave()
   })
 
-  await t.test('the handler goes there by phone, checks in, and reports', async () => {
+  await step('the handler goes there by phone, checks in, and reports', async () => {
     const { buildings } = await me('/v1/buildings?page_size=200')
     const ticket = await me(`/v1/tickets/${id}`)
     const building = buildings.find(one => one.id === ticket.building_id)
@@ -84,7 +89,7 @@ test('a request from the phone to its rating, by five people', async t => {
     await handler.leave()
   })
 
-  await t.test('its head signs off, the callback agent asks the company', async () => {
+  await step('its head signs off, the callback agent asks the company', async () => {
     const lead = await Person.at(PC, 'lead')
     await lead.go(`/tickets/${id}`)
     await lead.act('签发')
@@ -97,7 +102,7 @@ test('a request from the phone to its rating, by five people', async t => {
     await callback.leave()
   })
 
-  await t.test('the company rates it', async () => {
+  await step('the company rates it', async () => {
     await company.go(`/requests/${id}/rate`)
     await company.page.locator('main').getByText('非常满意', { exact: true }).first().click()
     await company.inspect('rate')

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { afterEach } from 'node:test'
 import net from 'node:net'
 import { chromium } from 'playwright-core'
 
@@ -24,6 +25,14 @@ export const close = () => browser?.close()
 /** What a page may say on its console though all is well: an answer that the page itself deals with. */
 const EXPECTED = /status of (401|403|404|409|412|422|429|503)|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_FAILED/
 
+const people = new Set()
+// What everybody saw when a test failed.
+afterEach(async t => {
+  if (t.passed === false || t.error) for (const [index, { page }] of [...people].entries()) if (!page.isClosed()) await page.screenshot({ path: `${OUT}/failed-${t.name.replace(/\W+/g, '-').slice(0, 40)}-${index}.png` }).catch(() => {})
+  for (const { context } of people) await context.close().catch(() => {})
+  people.clear()
+})
+
 export class Person {
   static async at(size, login, options = {}) {
     const context = await (await open()).newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai', hasTouch: size === PHONE, ...options })
@@ -32,6 +41,7 @@ export class Person {
     page.setDefaultTimeout(20_000)
     page.on('pageerror', error => person.errors.push(String(error)))
     page.on('console', message => message.type() === 'error' && !EXPECTED.test(message.text()) && person.errors.push(message.text()))
+    people.add(person)
     if (login) await person.signIn(login)
     return person
   }

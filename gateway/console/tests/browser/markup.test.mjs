@@ -20,7 +20,7 @@ async function seed() {
   await act(liaison, 'transfer', { handler_id: me.id })
   await act(handler, 'contact', { text: MARKUP })
   await act(leader, 'instruct', { text: MARKUP })
-  const { units } = await dispatcher('/v1/units?page_size=200')
+  const { units } = await dispatcher('/v1/units')
   const other = units.find(one => one.id !== me.unit_id && one.active && one.kind === 'BUREAU')
   await act(handler, 'consult', { unit_ids: [other.id], meets_at: new Date(Date.now() + 3_600_000).toISOString(), place: MARKUP, text: MARKUP })
   const code = String(Date.now()).slice(-8)

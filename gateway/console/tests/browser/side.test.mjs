@@ -10,7 +10,7 @@ let enterprise, dispatcher, liaison, handler, lead, callback, unit, others
 before(async () => {
   ;[enterprise, dispatcher, liaison, handler, lead, callback] = await Promise.all(['enterprise', 'dispatcher', 'liaison', 'handler', 'lead', 'callback'].map(as))
   unit = (await liaison('/v1/users/me')).unit_id
-  others = (await dispatcher('/v1/units?page_size=200')).units.filter(one => one.id !== unit && ['BUREAU', 'STREET'].includes(one.kind) && one.active)
+  others = (await dispatcher('/v1/units')).units.filter(one => one.id !== unit && ['BUREAU', 'STREET'].includes(one.kind) && one.active)
 })
 
 const submit = (title, more = {}) => enterprise('/v1/tickets', { title, description: '请协调处理。', kind: 'HELP', ...more })
