@@ -6,6 +6,8 @@ import { find, match } from '../src/phone/router'
 import { codeIn, proof } from '../src/phone/site'
 import { wrongs } from '../src/phone/submission'
 import { isFresh, LASTS } from '../src/phone/today'
+import { inTurn } from '../src/phone/turn'
+import type { Ticket } from '../src/gen/ticketing'
 
 describe('the router', () => {
   const page = () => Promise.resolve({ default: {} })
@@ -101,5 +103,17 @@ describe('today’s list', () => {
     expect(isFresh(kept, 1000 + LASTS - 1)).toBe(true)
     expect(isFresh(kept, 1000 + LASTS)).toBe(false)
     expect(isFresh(undefined, 0)).toBe(false)
+  })
+})
+
+describe('what is next', () => {
+  const clock = (kind: string, unit_id: string, stopped_at?: string) => ({ kind, unit_id, provisional: false, paused: false, warns_at: [], warned: 0, ...(stopped_at ? { stopped_at } : {}) })
+  const ticket = (...clocks: ReturnType<typeof clock>[]) => ({ clocks }) as unknown as Ticket
+  it('is what the unit has not done yet', () => {
+    const verbs = ['contact', 'checkIn', 'reportDone']
+    expect(inTurn(ticket(), verbs, 'u')).toEqual(verbs)
+    expect(inTurn(ticket(clock('C4', 'u', 'x')), verbs, 'u')).toEqual(['checkIn', 'reportDone', 'contact'])
+    expect(inTurn(ticket(clock('C7', 'u', 'x'), clock('C7', 'other')), verbs, 'u')).toEqual(['contact', 'reportDone', 'checkIn'])
+    expect(inTurn(ticket(clock('C7', 'u', 'x'), clock('C7', 'u')), verbs, 'u')).toEqual(verbs)
   })
 })

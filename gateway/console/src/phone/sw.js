@@ -2,7 +2,7 @@
 // of the server are never kept. A new version waits until the pages of the old one are closed.
 const CACHE = 'phone-' + 'VERSION'
 const FILES = ['FILES']
-const PAGE = '/m/'
+const PAGE = self.registration.scope
 const PATIENCE = 4000
 
 self.addEventListener('install', event => {
@@ -10,7 +10,7 @@ self.addEventListener('install', event => {
   event.waitUntil(
     caches.open(CACHE).then(async cache => {
       await cache.addAll(wanted)
-      await cache.put(PAGE, await fetch(self.registration.scope))
+      await cache.put(PAGE, await fetch(PAGE))
     }),
   )
 })
