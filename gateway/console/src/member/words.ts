@@ -39,7 +39,7 @@ export default words({
   transfer: ['转接组织关系', 'Transfer'],
   transferHint: ['自所选日期起转入，原组织关系同日终止：任一时刻只有一个正式组织关系。', 'From the day on; the old membership ends on the same day: never two at an instant, never none.'],
   about: ['基本情况', 'About'],
-  lookups: ['谁查看过我', 'Who looked at my record'],
+  lookups: ['谁查看过我', 'Who saw my data'],
   lookupsNote: ['有人查看您的党员信息原文时，都会记在这里。', 'Everybody who looked behind the mask of your record stands here.'],
   noLookups: ['没有人查看过您的信息', 'Nobody has looked'],
   who: ['查看人', 'Who'],

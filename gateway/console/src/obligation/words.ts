@@ -37,7 +37,7 @@ const w = words({
   rule: ['规则', 'Rule'],
   on: ['按日期查看', 'As of'],
   ruleNote: ['规则随依据的版本生效；已开始的事项按开始时的版本办理。', 'Rules follow the versions of their sources; what has begun keeps the version it began under.'],
-  boardNote: ['按组织隶属顺序排列，不作排名。空白表示当前没有待办：已完成，或对该组织不适用。', 'In the order of the tree, never a ranking. A blank says that nothing is open: done, or not for this organisation.'],
+  boardNote: ['按组织隶属顺序排列，不作排名。已完成和已免除的列出本月起的；空白表示对该组织不适用。', 'In the order of the tree, never a ranking. What is done or waived is shown from this month on; a blank is not for this organisation.'],
   onlyOverdue: ['只看有逾期的', 'Only with something overdue'],
   onlyOpen: ['只看有待办的', 'Only with something open'],
   overdueCell: ['逾期 {n} 项', '{n} overdue'],

@@ -84,8 +84,6 @@ function read(field: DescField, message: string, path: string, asked: Asked): Fi
   if (field.enum) made.options = options(short(field.enum.typeName))
   if (made.widget === 'rows' && field.message) made.fields = shown(field.message.fields, short(field.message.typeName), `${path}.`, asked)
   if (choices[path]) {
-    // A number that has to be chosen is one from 1 on.
-    made.required ||= made.widget === 'number' && (made.min ?? 0) >= 1
     made.widget = field.fieldKind === 'list' ? 'tags' : 'choice'
     made.options = choices[path]
   }
