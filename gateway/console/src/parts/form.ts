@@ -81,6 +81,8 @@ function read(field: DescField, message: string, path: string, asked: Asked): Fi
     of: target || undefined,
   }
   if (pattern) made.pattern = pattern
+  // A number from 1 on: the zero of an empty field is refused.
+  made.required ||= made.widget === 'number' && (made.min ?? 0) >= 1
   if (field.enum) made.options = options(short(field.enum.typeName))
   if (made.widget === 'rows' && field.message) made.fields = shown(field.message.fields, short(field.message.typeName), `${path}.`, asked)
   if (choices[path]) {
