@@ -22,8 +22,8 @@ async function fillPhone(person, title) {
   await person.go('/submit')
   await person.page.getByText('求助', { exact: true }).click()
   await person.press('下一步')
-  await person.fill('一句话说明', title)
-  await person.fill('详细情况', '没有网络时写下的。')
+  await person.page.fill('#f-title', title)
+  await person.page.fill('#f-description', '没有网络时写下的。')
 }
 
 test('sent without a network, it arrives once when there is one', async () => {

@@ -18,8 +18,8 @@ test('a request from the phone to its rating, by five people', async t => {
     await company.go('/submit')
     await company.page.getByText('求助', { exact: true }).click()
     await company.press('下一步')
-    await company.fill('一句话说明', title)
-    await company.fill('详细情况', '三号梯困住两人，已通知物业，请派人到场。')
+    await company.page.fill('#f-title', title)
+    await company.page.fill('#f-description', '三号梯困住两人，已通知物业，请派人到场。')
     await company.page.locator('#f-building_id').selectOption({ index: 1 })
     await company.inspect('submit-problem')
     await company.press('下一步')
@@ -28,7 +28,7 @@ test('a request from the phone to its rating, by five people', async t => {
     await company.page.locator('button[type=submit]').last().click()
     await company.see(title)
     await company.page.waitForURL(/\/requests\/[0-9a-f-]+/)
-    id = company.page.url().split('/').pop()
+    id = /requests\/([0-9a-f-]{36})/.exec(company.page.url())[1]
   })
 
   const dispatcher = await Person.at(PC, 'dispatcher')

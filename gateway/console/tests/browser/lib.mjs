@@ -40,7 +40,7 @@ export class Person {
     const person = new Person(context, page, size)
     page.setDefaultTimeout(20_000)
     page.on('pageerror', error => person.errors.push(String(error)))
-    page.on('console', message => message.type() === 'error' && !EXPECTED.test(message.text()) && person.errors.push(message.text()))
+    page.on('console', message => message.type() === 'error' && !EXPECTED.test(message.text()) && person.errors.push(`${message.text()} ${message.location().url}`))
     people.add(person)
     if (login) await person.signIn(login)
     return person
@@ -81,6 +81,7 @@ export class Person {
   /** Does a verb of a request at a PC: its button, or its place below "more"; then its form. */
   async act(verb, fill = async () => {}) {
     const bar = this.page.locator('article.detail header')
+    await bar.getByRole('button', { name: /更多/ }).waitFor()
     const button = bar.getByRole('button', { name: verb, exact: true })
     if (await button.count()) await button.first().click()
     else {
