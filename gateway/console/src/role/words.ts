@@ -21,6 +21,7 @@ type Pair = readonly [zh: string, en: string]
 const PERMISSIONS: Record<string, Pair> = {
   'attachment.write': ['上传附件', 'Upload attachments'],
   'audit.read': ['查看审计日志', 'Read the log'],
+  'brand.write': ['设置品牌', 'Set the face of the pages'],
   'caller.find': ['按来电查历史诉求', 'Find a caller’s requests'],
   'catalog.write': ['维护事项与窗口', 'Keep items and windows'],
   'channel.read': ['查看渠道', 'See channels'],
@@ -76,6 +77,7 @@ const PERMISSIONS: Record<string, Pair> = {
   'ticket.contact_data': ['查看联系方式', 'See contacts'],
   'ticket.decide': ['审批申请', 'Decide on asks'],
   'ticket.dispatch': ['派单', 'Dispatch'],
+  'ticket.export': ['导出诉求', 'Export requests'],
   'ticket.handle': ['办理', 'Handle'],
   'ticket.instruct': ['批示', 'Instruct'],
   'ticket.merge': ['并单', 'Merge'],

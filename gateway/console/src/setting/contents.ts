@@ -42,7 +42,7 @@ export interface Contents {
   CLOCK_POLICY: { promises: Promise_[] }
   CALENDAR: { name: string; source?: string; week?: Record<string, Hours>; end_of_day?: 'close' | 'midnight'; covers?: number[]; days?: { date: string; day: DayRule }[] }
   MACHINE: { transitions?: Transition[]; without?: { verb: string; from: string[] }[]; limits?: Limits }
-  FIGURE_WEIGHTS: { weights: Record<string, number> }
+  FIGURE_WEIGHTS: { weights: Record<string, number>; targets?: Record<string, number> }
 }
 
 /** What a first version begins with. */

@@ -124,7 +124,9 @@ export default words({
   weights: ['指标权重', 'Weights'],
   figure: ['指标', 'Figure'],
   weight: ['权重', 'Weight'],
-  weightHint: ['参与综合评分的比率及其权重；0 为不参与。', 'Rates in the composite with their weights; 0 leaves one out.'],
+  weightHint: ['参与综合评分的比率及其权重，0 为不参与；目标显示在驾驶舱，留空为不设。', 'Rates in the composite with their weights, 0 leaves one out. Targets show in the cockpit; empty: none.'],
+  share: ['占比', 'Share'],
+  target: ['目标（%）', 'Target (%)'],
 })
 
 /** Limits of the machine: what each is, and its bounds. */

@@ -26,6 +26,23 @@ test('signed out', async () => {
   }
 })
 
+test('what nobody has made yet is made', async () => {
+  const [dispatcher, liaison, enterprise, sysadmin] = await Promise.all(['dispatcher', 'liaison', 'enterprise', 'sysadmin'].map(as))
+  const [{ units }, us, them] = await Promise.all([dispatcher('/v1/units'), liaison('/v1/users/me'), enterprise('/v1/users/me')])
+  const lasts = days => new Date(Date.now() + days * 86_400_000).toISOString()
+  const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Shanghai' }).format()
+  const desks = [{ unit_id: us.unit_id, covers: '消防、物业' }]
+  const day = await dispatcher('/v1/serviceDays', { title: '企业服务日', starts_at: `${today}T00:00:00+08:00`, ends_at: `${today}T23:59:59+08:00`, place: '一楼大厅', desks })
+  await dispatcher(`/v1/serviceDays/${day.id}:invite`, { enterprise_ids: [them.enterprise_id] })
+  await dispatcher(`/v1/serviceDays/${day.id}:publish`, {})
+  await liaison(`/v1/serviceDays/${day.id}:take`, { desk: 1, enterprise_id: them.enterprise_id, title: '电梯停运', description: '三号楼电梯停运。', kind: 'HELP', contact_phone: '13900000001' })
+  const convener = units.find(unit => unit.id !== us.unit_id).id
+  await dispatcher('/v1/discussions', { enterprise_id: them.enterprise_id, topic: '用电增容', convener_unit_id: convener, unit_ids: [us.unit_id], meets_at: lasts(1), place: '会议室' })
+  await dispatcher('/v1/directLines', { enterprise_id: them.enterprise_id, contact_id: us.id })
+  await enterprise('/v1/directCalls', { text: '食堂能否延长晚餐供应时间？' })
+  await sysadmin('/v1/channels', { kind: 'HOTLINE', name: '热线', account_id: them.id })
+})
+
 for (const login of ['dispatcher', 'handler', 'leader', 'supervisor', 'enterprise', 'registrar', 'clerk', 'committee', 'secretary', 'sysadmin', 'secadmin', 'auditadmin']) {
   test(`the console, as ${login}`, () => walk('console', login))
 }
@@ -35,7 +52,7 @@ test('pages that no link leads to', async () => {
   const dispatcher = await as('dispatcher')
   const { tickets } = await dispatcher('/v1/tickets?page_size=50')
   const one = tickets[0].id
-  await walk('console', 'dispatcher', ['/tickets/new', `/tickets/${one}/print/case`, '/nowhere'])
+  await walk('console', 'dispatcher', ['/tickets/new', `/tickets/${one}/print/case`, '/preference', '/nowhere'])
   await walk('m', 'handler', [`/requests/${one}/check-in`, '/outbox', '/nowhere'])
   const mine = (await (await as('enterprise'))('/v1/tickets?page_size=50')).tickets
   await walk('m', 'enterprise', [`/requests/${mine[0].id}/rate`, '/rate'])
