@@ -79,6 +79,7 @@ export function useDraft<V extends object>(form: string, empty: () => V) {
   }
 
   let timer: ReturnType<typeof setTimeout> | undefined
+  let isAway = false
   const shape = (): Draft<V> => ({ id, form, values: JSON.parse(JSON.stringify(values)) as V, photos: photos.value.map(one => ({ ...one })), savedAt: Date.now() })
   async function save() {
     clearTimeout(timer)
@@ -89,7 +90,7 @@ export function useDraft<V extends object>(form: string, empty: () => V) {
     savedAt.value = isKept ? draft.savedAt : 0
   }
   watch([values, photos], () => {
-    if (!ready.value) return
+    if (!ready.value || isAway) return
     clearTimeout(timer)
     timer = setTimeout(save, 400)
   }, { deep: true })
@@ -107,13 +108,13 @@ export function useDraft<V extends object>(form: string, empty: () => V) {
     photos.value = []
     resumed.value = false
     await begin()
-    ready.value = true
+    isAway = false
   }
   /** It is on its way: nothing writes it down again, unless it comes back. */
   function rest(resting: boolean) {
     clearTimeout(timer)
     timer = undefined
-    ready.value = !resting
+    isAway = resting
   }
 
   const taken = take()

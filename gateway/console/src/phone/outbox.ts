@@ -4,10 +4,10 @@ import { computed, shallowRef, toRaw, watch } from 'vue'
 import { call, key as newKey, type Name, type Out } from '../api/call'
 import { Fault } from '../api/fault'
 import { me } from '../api/session'
-import { upload } from '../parts/upload'
 import { fill, words } from '../words/language'
 import type { Draft, Photo } from './draft'
 import { all, get, write } from './keep'
+import { sendPhoto } from './photo'
 import { say } from './say'
 import m from './words'
 
@@ -105,7 +105,7 @@ export async function sent(photos: Photo[], ticket: string | undefined, keep: ()
   for (const photo of photos) {
     if (photo.attachment && (ticket || Date.now() - (photo.sentAt ?? 0) < PHOTO_LASTS)) continue
     if (photo.attachment) photo.key = newKey()
-    const kept = await upload(new File([photo.blob], photo.name, { type: photo.type }), { key: photo.key, ...(ticket ? { ticket } : {}) })
+    const kept = await sendPhoto(photo, ticket)
     photo.attachment = kept.id
     photo.sentAt = Date.now()
     await keep()
