@@ -41,7 +41,7 @@ const texts = (from: Element) => all(from, 't').filter(one => one.parentElement?
 /** Which styles show a number as a day: the built-in ones, and those whose format speaks of years, months or days. */
 function days(styles: Document): boolean[] {
   const own = new Map(all(styles, 'numFmt').map(one => [Number(one.getAttribute('numFmtId')), (one.getAttribute('formatCode') ?? '').replace(/"[^"]*"|\[[^\]]*\]/g, '')]))
-  const isDay = (id: number) => (id >= 14 && id <= 17) || id === 22 || (id >= 27 && id <= 36) || (id >= 50 && id <= 58) || /[yd年日]/i.test(own.get(id) ?? '')
+  const isDay = (id: number) => (id >= 14 && id <= 17) || id === 22 || (id >= 27 && id <= 36) || (id >= 50 && id <= 58) || /[yd\u5e74\u65e5]/i.test(own.get(id) ?? '')
   return all(all(styles, 'cellXfs')[0] ?? styles, 'xf').map(one => isDay(Number(one.getAttribute('numFmtId'))))
 }
 
