@@ -134,7 +134,7 @@ const world: World = {
   },
 }
 // Vue's proxies cannot be kept.
-const structured = (wish: Wish): Wish => ({ ...toRaw(wish), photos: wish.photos.map(one => ({ ...toRaw(one) })) })
+const structured = (wish: Wish): Wish => ({ ...toRaw(wish), request: JSON.parse(JSON.stringify(wish.request)) as Wish['request'], photos: wish.photos.map(one => ({ ...toRaw(one) })) })
 
 export const waiting = shallowRef<Wish[]>([])
 export const waits = computed(() => waiting.value.length)
