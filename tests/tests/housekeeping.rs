@@ -10,7 +10,7 @@ use drumtower_tests::world::{Wanted, World};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Two districts, each with 2,500 old things and one young one of each kind: more than a batch.
-const THINGS: [&str; 14] = [
+const THINGS: [&str; 15] = [
     "insert into identity.user_account (tenant_id, id, login, name, phone, password, active, version, created_at)
      select t, gen_random_uuid(), 'somebody', '', '', '', true, 1, now() from generate_series(1, 2) t",
     "insert into identity.session (tenant_id, id, user_id, auth_time, expires_at, address)
@@ -51,6 +51,11 @@ const THINGS: [&str; 14] = [
     "insert into ticketing.sighting (tenant_id, channel_id, key, type, latitude, longitude, confidence, seen_at)
      select tenant_id, id, n::text, '', 0, 0, 1, now() - case when n = 0 then interval '179 days' else interval '181 days' end
      from ticketing.channel, generate_series(0, 2500) n",
+    "insert into ticketing.export (tenant_id, id, user_id, what, filter, purpose, unmasked, english, state, reason, total, rows, bytes, pieces,
+       attempts, created_at)
+     select t, gen_random_uuid(), gen_random_uuid(), 1, '', '', false, false, 5, '', 0, 0, 0, '{}', 0,
+       now() - case when n = 0 then interval '364 days' else interval '366 days' end
+     from generate_series(1, 2) t, generate_series(0, 2500) n",
     // One of each district has not arrived, however old it is.
     "insert into ticketing.delivery (tenant_id, id, route, body, state, attempts, due_at, error, created_at, ended_at)
      select t, gen_random_uuid(), '', '', case when n = 0 then 1 else 2 end, 1, case when n = 0 then now() end, '', now() - interval '1 year',
