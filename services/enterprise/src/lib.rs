@@ -25,6 +25,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
     migrations: &[
         ("0002_enterprise", include_str!("../migrations/0002_enterprise.sql")),
         ("0003_former_names", include_str!("../migrations/0003_former_names.sql")),
+        ("0004_narrowed", include_str!("../migrations/0004_narrowed.sql")),
     ],
 };
 

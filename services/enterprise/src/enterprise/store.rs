@@ -222,7 +222,7 @@ pub async fn search(
              case when e.norm = $7 or e.short_norm = $7 or e.credit_code = $8 then 0
                   when starts_with(e.norm, $7) or starts_with(e.short_norm, $7) or ($8 <> '' and starts_with(e.credit_code, $8)) then 1
                   when strpos(e.norm, $7) > 0 or strpos(e.short_norm, $7) > 0 or strpos(e.former, $7) > 0 then 2 end as class
-           from enterprise e join found f on f.id = e.id where e.tenant_id = $1",
+           from enterprise e join found f on f.id = e.id where e.tenant_id = $1 ",
         among!(),
         ")
          select class, size, norm, id, credit_code, code_state, name, short_name, kind, status, industry, capital_wan, established_on,
@@ -260,7 +260,7 @@ pub async fn page(tx: &mut TenantTx, among: Among, after: Option<After>, limit: 
            (select p.building_id from presence p
             where p.tenant_id = $1 and p.enterprise_id = e.id and p.since <= $2 and (p.until is null or p.until > $2)
             order by (p.kind in (2, 3)) desc, p.since desc, p.id desc limit 1) as building_id
-         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($7, $8)",
+         from enterprise e where e.tenant_id = $1 and (e.norm, e.id) > ($7, $8) ",
         among!(),
         " order by e.norm, e.id limit $9",
     ))
