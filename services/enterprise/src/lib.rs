@@ -13,7 +13,11 @@ use drumtower_proto::enterprise::{
     presence_service_server::PresenceServiceServer, qualification_service_server::QualificationServiceServer,
     zone_service_server::ZoneServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, migrate, server};
+use drumtower_proto::log::state_service_server::StateServiceServer;
+use drumtower_runtime::{
+    Config, Failure, Parts, migrate, server,
+    state::{States, Work},
+};
 use tonic::service::Routes;
 
 /// Largest request: a file of companies in base64's stead.
@@ -41,6 +45,7 @@ pub fn routes(parts: &Parts) -> Routes {
     Routes::new(EnterpriseServiceServer::new(enterprise::api::Enterprises { db: db() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(qualifications.max_decoding_message_size(MAX_REQUEST))
         .add_service(PresenceServiceServer::new(presence::api::Presences { db: db() }))
+        .add_service(StateServiceServer::new(States::new(parts, Work::NONE)))
         .add_service(BuildingServiceServer::new(building::api::Buildings { db: db() }))
         .add_service(ZoneServiceServer::new(zone::api::Zones { db: db() }))
 }

@@ -4,6 +4,7 @@ mod assignment;
 mod audit;
 mod brand;
 mod notice;
+mod operation;
 mod reach;
 mod sender;
 mod session;
@@ -16,11 +17,20 @@ use std::sync::Arc;
 
 use drumtower_proto::identity::{
     assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer, brand_service_server::BrandServiceServer,
-    notice_service_server::NoticeServiceServer, reach_service_server::ReachServiceServer, sender_service_server::SenderServiceServer,
-    session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer, unit_service_server::UnitServiceServer,
-    user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
+    notice_service_server::NoticeServiceServer, operation_service_server::OperationServiceServer, reach_service_server::ReachServiceServer,
+    sender_service_server::SenderServiceServer, session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer,
+    unit_service_server::UnitServiceServer, user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, delivery::carry_all, housekeeping::keep_house, log::consume, migrate, server, web::Web};
+use drumtower_proto::log::state_service_server::StateServiceServer;
+use drumtower_runtime::{
+    Config, Failure, Parts,
+    delivery::{self, carry_all},
+    housekeeping::keep_house,
+    log::consume,
+    migrate, server,
+    state::{States, Work},
+    web::Web,
+};
 use tonic::service::Routes;
 
 pub use session::chores::CHORES;
@@ -41,6 +51,9 @@ pub const SCHEMA: migrate::Service = migrate::Service {
 
 /// Services whose events ask for notices, with the cursors' names.
 const TOLD_BY: [(&str, &str); 2] = [("ticketing", "notices of ticketing"), ("party", "notices of party")];
+
+/// What this service does beside answering calls.
+const WORK: Work = Work { consumers: &TOLD_BY, dues: &[delivery::DUE] };
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -85,5 +98,7 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
         .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
         .add_service(BrandServiceServer::new(brand::api::Brands { db: db.clone() }))
         .add_service(NoticeServiceServer::new(notice::api::Inbox { db }))
+        .add_service(OperationServiceServer::new(operation::api::Operations { peers: peers.clone() }))
+        .add_service(StateServiceServer::new(States::new(parts, WORK)))
         .add_service(AuditServiceServer::new(audit::api::Audit { peers })))
 }

@@ -11,12 +11,18 @@ mod term;
 
 use std::sync::Arc;
 
+use drumtower_proto::log::state_service_server::StateServiceServer;
 use drumtower_proto::party::{
     meeting_service_server::MeetingServiceServer, member_service_server::MemberServiceServer,
     obligation_service_server::ObligationServiceServer, organisation_service_server::OrganisationServiceServer,
     term_service_server::TermServiceServer,
 };
-use drumtower_runtime::{Config, Failure, Parts, calendar::Calendar, migrate, server};
+use drumtower_runtime::{
+    Config, Failure, Parts,
+    calendar::Calendar,
+    migrate, server,
+    state::{States, Work},
+};
 use tonic::service::Routes;
 
 /// The service's schema.
@@ -40,6 +46,7 @@ pub fn routes(parts: &Parts) -> Routes {
         .add_service(TermServiceServer::new(term::api::Terms { db: db.clone() }))
         .add_service(MemberServiceServer::new(member::api::Members { db: db.clone(), sealers, peers: parts.peers.clone() }))
         .add_service(MeetingServiceServer::new(meeting::api::Meetings { db }))
+        .add_service(StateServiceServer::new(States::new(parts, Work::NONE)))
         .add_service(ObligationServiceServer::new(obligation::api::Obligations { evaluator: evaluator(parts) }))
 }
 

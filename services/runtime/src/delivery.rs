@@ -59,6 +59,10 @@ pub const OLD_DELIVERIES: Chore = Chore {
              (select id from delivery where tenant_id = $1 and ended_at < $2 order by ended_at limit $3)",
 };
 
+/// What is to be carried and was not taken: a name, and how many of a district are due, since when.
+pub const DUE: (&str, &str) =
+    ("deliveries", "select count(*), min(due_at) from delivery where tenant_id = $1 and due_at is not null and due_at <= $2");
+
 /// Something to carry.
 #[derive(Debug, Clone)]
 pub struct Parcel {

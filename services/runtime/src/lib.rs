@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod revocation;
 pub mod seal;
 pub mod server;
+pub mod state;
 pub mod surface;
 pub mod telemetry;
 pub mod token;

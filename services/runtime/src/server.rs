@@ -47,6 +47,8 @@ pub struct Parts {
     pub config: Config,
     /// The time.
     pub clock: Clock,
+    /// When this process began.
+    pub started: jiff::Timestamp,
     /// The database.
     pub db: Db,
     /// The shared cache.
@@ -75,6 +77,7 @@ impl Parts {
         let peers = Peers::new(&config, name, signer, clock.clone()).map_err(failure)?;
         Ok(Self {
             name,
+            started: clock.now(),
             clock,
             db,
             cache: Cache::new(name, redis.clone()),

@@ -18,6 +18,7 @@ mod window;
 
 use std::sync::Arc;
 
+use drumtower_proto::log::state_service_server::StateServiceServer;
 use drumtower_proto::ticketing::{
     attachment_service_server::AttachmentServiceServer, channel_service_server::ChannelServiceServer,
     direct_line_service_server::DirectLineServiceServer, discussion_service_server::DiscussionServiceServer,
@@ -32,6 +33,7 @@ use drumtower_runtime::{
     housekeeping::{Chore, keep_house},
     log::consume,
     migrate, server,
+    state::{States, Work},
     web::Web,
 };
 use jiff::SignedDuration;
@@ -96,6 +98,21 @@ pub const CHORES: [Chore; 5] = [
     },
     delivery::OLD_DELIVERIES,
 ];
+
+/// What this service does beside answering calls.
+const WORK: Work = Work {
+    consumers: &[("ticketing", channel::consume::NAME)],
+    dues: &[
+        ("clocks", "select count(*), min(fires_at) from clock where tenant_id = $1 and fires_at is not null and fires_at <= $2"),
+        (
+            "clocks of calls and discussions",
+            "select count(*), min(fires_at) from outreach_due where tenant_id = $1 and fires_at is not null and fires_at <= $2",
+        ),
+        ("attachments", "select count(*), min(due_at) from attachment where tenant_id = $1 and due_at is not null and due_at <= $2"),
+        ("exports", "select count(*), min(due_at) from export where tenant_id = $1 and due_at is not null and due_at <= $2"),
+        delivery::DUE,
+    ],
+};
 
 /// Runs the service until the process is told to stop.
 pub async fn serve(config: Config) -> Result<(), Failure> {
@@ -181,6 +198,7 @@ fn routes_with(parts: &Parts, settings: Settings, examiner: Examiner) -> Result<
         .add_service(RatingServiceServer::from_arc(Arc::clone(&tickets)))
         .add_service(channels)
         .add_service(Open311ServiceServer::new(open311::api::Open311 { tickets: Arc::clone(&tickets) }))
+        .add_service(StateServiceServer::new(States::new(parts, WORK)))
         .add_service(attachments)
         .add_service(ExportServiceServer::new(exports))
         .add_service(DirectLineServiceServer::new(direct_line::api::DirectLines { tickets: Arc::clone(&tickets) }))

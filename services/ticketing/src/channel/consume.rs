@@ -17,6 +17,9 @@ use super::{
     store::{self, Told},
 };
 
+/// Name of the cursor.
+pub const NAME: &str = "courses of the hotline's requests";
+
 /// Verbs whose words are meant for who asked. A report is told when it is signed off, and as it stands then.
 const FOR_THE_REQUESTER: [&str; 3] = ["refuse", "answer", "rectifyRating"];
 
@@ -26,7 +29,7 @@ pub struct Courses;
 
 impl Consumer for Courses {
     fn name(&self) -> &'static str {
-        "courses of the hotline's requests"
+        NAME
     }
 
     fn source(&self) -> &'static str {
