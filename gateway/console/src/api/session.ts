@@ -46,7 +46,8 @@ export async function signIn(login: string, password: string): Promise<void> {
   const headers = { 'drumtower-session': 'cookie' }
   const session = (await unary({ name: 'SessionService.CreateSession', request: { login, password }, headers })) as Session
   const other = me.value && session.user && me.value.id !== session.user.id
-  me.value = session.user
+  // To somebody who has only just said who they are, the answer does not tell their whole name yet.
+  await recognise()
   tell?.postMessage('in')
   answer(true)
   // Somebody else sits down: nothing of the one before may stay on the page.

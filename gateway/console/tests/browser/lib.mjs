@@ -71,7 +71,8 @@ export class Person {
   /** Chooses in a kit's select, by its label. */
   async choose(label, option, within = this.page) {
     const box = within.getByLabel(label, { exact: false }).first()
-    await box.click()
+    // The kit lays its placeholder over the field.
+    await box.click({ force: true })
     const filter = box
     if (await filter.evaluate(element => element.tagName === 'INPUT' && !element.readOnly)) await filter.fill(option)
     await this.page.locator('.el-select-dropdown__item:visible', { hasText: option }).first().click()
