@@ -46,7 +46,9 @@ export function prepare({ name, request, key, signal, headers }: Sent): [string,
   const facts = METHODS[name]
   const { path, rest } = address(facts.path, request)
   const has = BODIES.has(facts.verb)
-  const body = facts.body === '*' ? rest : (rest[facts.body] ?? {})
+  // What is neither in the path nor the body stands in the query, as `update_mask` beside a body that is the thing itself.
+  const { [facts.body]: inner, ...beside } = rest
+  const body = facts.body === '*' ? rest : (inner ?? {})
   const init: RequestInit = {
     method: facts.verb.toUpperCase(),
     credentials: 'same-origin',
@@ -54,7 +56,7 @@ export function prepare({ name, request, key, signal, headers }: Sent): [string,
     ...(has ? { body: JSON.stringify(body) } : {}),
     ...(signal ? { signal } : {}),
   }
-  return [district + path + (has ? '' : query(rest)), init]
+  return [district + path + (facts.body === '*' ? '' : query(beside)), init]
 }
 
 /** What fetch says, or that nothing was reached. */

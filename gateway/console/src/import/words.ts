@@ -49,10 +49,10 @@ export default words({
 export const TEMPLATES = {
   enterprises: {
     columns: [['uscc', '统一社会信用代码'], ['name', '企业名称'], ['short_name', '简称'], ['kind', '类型'], ['status', '状态'], ['industry', '行业代码'], ['capital_wan', '注册资本（万元）'], ['established_on', '成立日期'], ['building_key', '楼宇编号'], ['presence', '入驻方式'], ['since', '入驻日期']],
-    examples: [['91350102MAKEF4UK3J', '福州示例软件科技有限公司', '示例软件', '企业', '存续', '6513', '1000', '2023-04-07', 'A-24', '注册并经营', '2025-05-16']],
+    examples: [['示例，导入前请删除本行', '福州示例软件科技有限公司', '示例软件', '企业', '存续', '6513', '1000', '2023-04-07', 'A-24', '注册并经营', '2025-05-16']],
   },
   qualifications: {
     columns: [['uscc', '统一社会信用代码'], ['kind', '资质类型'], ['level', '级别'], ['basis', '认定依据'], ['certificate_no', '证书编号'], ['valid_from', '生效日期'], ['valid_to', '有效期至'], ['issuer', '发证机关']],
-    examples: [['91350102MAKEF4UK3J', '高新技术企业', '', '官方', 'GR202435000000', '2024-12-04', '2027-12-03', '省科技厅']],
+    examples: [['示例，导入前请删除本行', '高新技术企业', '', '官方', 'GR202435000000', '2024-12-04', '2027-12-03', '省科技厅']],
   },
 } satisfies Record<string, { columns: [string, string][]; examples: string[][] }>
