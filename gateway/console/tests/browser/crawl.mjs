@@ -14,11 +14,15 @@ export async function crawl(person, seen, look, start = '/', most = 80) {
   for (let step = 0; queue.length && step < most; step += 1) {
     const path = queue.shift()
     const kind = kindOf(path)
-    if (seen.has(kind)) continue
+    // Where somebody begins is opened again by the next person: their menu is another.
+    if (seen.has(kind) && step > 0) continue
+    const known = seen.has(kind)
     seen.add(kind)
     await person.page.setViewportSize(PC)
     await person.page.goto(`${root}${base.slice(new URL(root).pathname.length)}${path}`)
-    await look(path, kind)
+    await person.page.locator('main h1').first().waitFor().catch(() => {})
+    if (known) await person.page.waitForLoadState('networkidle', { timeout: 4000 }).catch(() => {})
+    else await look(path, kind)
     const links = await person.page.evaluate(base => [...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href')).filter(href => href.startsWith(`${base}/`)), base)
     for (const link of new Set(links.map(link => link.slice(base.length)))) if (!seen.has(kindOf(link))) queue.push(link)
   }
