@@ -25,15 +25,18 @@ self.addEventListener('fetch', event => {
   const { origin, pathname } = new URL(request.url)
   if (request.method !== 'GET' || origin !== self.location.origin) return
   if (request.mode === 'navigate') event.respondWith(page(request))
-  else if (FILES.includes(pathname) || pathname === '/favicon.svg') event.respondWith(caches.match(request, { ignoreSearch: true }).then(kept => kept || fetch(request)))
+  else if (pathname.startsWith('/assets/') || pathname === '/favicon.svg') event.respondWith(caches.match(request, { ignoreSearch: true }).then(kept => kept || fetch(request)))
 })
 
-// All pages are one document. A network that does not answer in time is none.
+// All pages are one document. A network that does not answer in time is none. The document of a newer version is kept by the worker of that
+// version, with all that it is made of.
 async function page(request) {
   const cache = await caches.open(CACHE)
   const kept = cache.match(PAGE)
   const fresh = fetch(request).then(async answer => {
-    if (answer.ok && answer.headers.get('content-type')?.startsWith('text/html')) await cache.put(PAGE, answer.clone())
+    const text = answer.ok ? await answer.clone().text() : ''
+    const parts = text.match(/\/assets\/[\w.-]+/g) ?? []
+    if (parts.length > 0 && parts.every(part => FILES.includes(part))) await cache.put(PAGE, answer.clone())
     return answer
   })
   const late = new Promise(done => setTimeout(done, PATIENCE))
