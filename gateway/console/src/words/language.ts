@@ -25,3 +25,6 @@ export function words<T extends Record<string, Pair>>(pairs: T): { readonly [K i
 export function fill(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
 }
+
+/** Things one after the other. */
+export const listed = (things: (string | number | undefined)[]) => things.join(english() ? ', ' : '、')
