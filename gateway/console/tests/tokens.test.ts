@@ -1,6 +1,7 @@
 // Every pair of text and ground that pages use reads well: 4.5:1 for text, 3:1 for the edges of controls. In light and dark.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { tints } from '../src/console/tints'
 
 const css = readFileSync(new URL('../src/style/tokens.css', import.meta.url), 'utf8')
 const read = (from: string) => Object.fromEntries([...from.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6})/gi)].map(([, name, value]) => [name!, value!])) as Record<string, string>
@@ -38,5 +39,16 @@ describe.each([['light', light], ['dark', dark]])('%s', (_, tokens) => {
   })
   it('the ground on the brand, as on a button', () => {
     expect(contrast(tokens.brand!, tokens.surface!)).toBeGreaterThanOrEqual(4.5)
+  })
+})
+
+// Any colour that the contract takes: 4.5:1 against white. The last is the lightest grey that is.
+describe.each(['#1d5fc2', '#1857a8', '#0b5a3c', '#8a1c5b', '#b3131c', '#767676'])('a district in %s', accent => {
+  it.each([['light', light, false], ['dark', dark, true]] as const)('%s', (_, tokens, isDark) => {
+    const own = tints(accent, isDark)
+    expect(contrast(own.brand!, tokens.surface!)).toBeGreaterThanOrEqual(4.5)
+    expect(contrast(own['brand-dark']!, tokens.surface!)).toBeGreaterThanOrEqual(4.5)
+    for (const ground of [tokens.surface!, tokens.ground!, tokens.raised!, own['brand-soft']!]) expect(contrast(own['brand-ink']!, ground)).toBeGreaterThanOrEqual(4.5)
+    for (const text of ['text', 'text-2']) expect(contrast(tokens[text]!, own['brand-soft']!)).toBeGreaterThanOrEqual(4.5)
   })
 })

@@ -1,21 +1,26 @@
 // The district's own face: product name, colour, logo. The pages work without.
-import { shallowRef } from 'vue'
+import { shallowRef, watchEffect } from 'vue'
 import { call } from '../api/call'
 import { tenant } from '../api/session'
 import type { Brand } from '../gen/identity'
 import { english } from '../words/language'
+import { dark } from './settings'
+import { tints } from './tints'
 
 export const brand = shallowRef<Partial<Brand>>({})
 
+function paint() {
+  const { accent } = brand.value
+  const { style } = document.documentElement
+  const own = accent && accent.toLowerCase() !== '#1d5fc2' ? tints(accent, dark.value) : {}
+  for (const name of ['brand', 'brand-dark', 'brand-ink', 'brand-soft'] as const) style.setProperty(`--${name}`, own[name] ?? '')
+}
+
+let painted = false
 export async function loadBrand() {
   brand.value = await call('BrandService.GetBrand').catch(() => ({}))
-  const { accent } = brand.value
-  if (!accent || accent.toLowerCase() === '#1d5fc2') return
-  const root = document.documentElement.style
-  root.setProperty('--brand', accent)
-  root.setProperty('--brand-dark', `color-mix(in srgb, ${accent} 82%, black)`)
-  root.setProperty('--brand-ink', `color-mix(in srgb, ${accent} 82%, black)`)
-  root.setProperty('--brand-soft', `color-mix(in srgb, ${accent} 10%, white)`)
+  if (!painted) watchEffect(paint)
+  painted = true
 }
 
 export const productName = () => (english() ? brand.value.name_en || tenant.value?.name_en || 'Drumtower' : brand.value.name || tenant.value?.name || '鼓楼')
