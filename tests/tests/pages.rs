@@ -20,11 +20,11 @@ async fn people_do_their_work_at_the_pages() {
     assert!(console.join("dist/index.html").is_file(), "the pages are not built: deploy/local/console.sh builds them");
     let world = tokio::task::spawn_blocking(|| World::start(&Wanted::default())).await.expect("a world");
     let control = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let hand = control.local_addr().expect("an address");
+    let hand = control.local_addr().expect("an address").to_string();
     let out = sources::root().join("tests/out/pages");
     std::fs::create_dir_all(&out).expect("a folder for pictures");
     let status = tokio::select! {
-        status = browse(&world, &console, &out, &hand.to_string()) => status,
+        status = browse(&world, &console, &out, &hand) => status,
         () = obey(&world, control) => unreachable!("it listens without end"),
     };
     assert!(status, "the browser found something; its pictures are in {}", out.display());

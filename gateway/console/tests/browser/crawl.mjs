@@ -11,17 +11,19 @@ export const kindOf = path => path.split(/[?#]/)[0].replace(UUID, ':id').replace
 export async function crawl(person, seen, look, start = '/', most = 80) {
   const base = new URL(person.entry).pathname
   const queue = [start]
-  for (let step = 0; queue.length && step < most; step += 1) {
+  let opened = 0
+  while (queue.length && opened < most) {
     const path = queue.shift()
     const kind = kindOf(path)
     // Where somebody begins is opened again by the next person: their menu is another.
-    if (seen.has(kind) && step > 0) continue
+    if (seen.has(kind) && opened > 0) continue
+    opened += 1
     const known = seen.has(kind)
     seen.add(kind)
     await person.page.setViewportSize(PC)
     await person.page.goto(`${root}${base.slice(new URL(root).pathname.length)}${path}`)
     await person.page.locator('main h1').first().waitFor().catch(() => {})
-    if (known) await person.page.waitForLoadState('networkidle', { timeout: 4000 }).catch(() => {})
+    if (known) await person.settled()
     else await look(path, kind)
     const links = await person.page.evaluate(base => [...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href')).filter(href => href.startsWith(`${base}/`)), base)
     for (const link of new Set(links.map(link => link.slice(base.length)))) if (!seen.has(kindOf(link))) queue.push(link)

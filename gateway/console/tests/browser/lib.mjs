@@ -109,10 +109,18 @@ export class Person {
       [`${new URL(root).pathname}${path}`, body, method],
     )
 
+  /** Nothing loads any more. A live view keeps the network busy for ever, so it says nothing. */
+  async settled() {
+    for (let calm = 0; calm < 3; ) {
+      await this.page.waitForTimeout(120)
+      const busy = await this.page.locator('[aria-busy=true]').count()
+      calm = busy ? 0 : calm + 1
+    }
+  }
+
   /** A picture, no violation, nothing to scroll sideways, no error. */
   async inspect(name) {
-    await this.page.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => {})
-    await this.page.locator('[aria-busy=true]').first().waitFor({ state: 'detached', timeout: 8000 }).catch(() => {})
+    await this.settled()
     const side = this.size === PHONE ? 'phone' : 'pc'
     mkdirSync(OUT, { recursive: true })
     await this.page.screenshot({ path: `${OUT}/${name}-${side}.png` })

@@ -40,7 +40,7 @@ test('what was typed is shown and never run', async t => {
   const { ticket, refused } = await seed()
   for (const one of refused) t.diagnostic(one)
   const check = async person => {
-    await person.page.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => {})
+    await person.settled()
     assert.equal(await person.page.evaluate(() => window.broken), undefined, person.page.url())
     assert.equal(await person.page.locator('img[src="x"]').count(), 0, person.page.url())
   }
