@@ -28,3 +28,6 @@ export function fill(text: string, values: Record<string, string | number>): str
 
 /** Things one after the other. */
 export const listed = (things: (string | number | undefined)[]) => things.join(english() ? ', ' : '、')
+
+/** What something is, and what it is called or says. */
+export const labelled = (label: string, text: string | number | undefined) => `${label}${english() ? ': ' : '：'}${text ?? ''}`
