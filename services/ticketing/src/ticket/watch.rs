@@ -11,7 +11,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::query::within;
+use super::{
+    query::{lists_inside, within},
+    rules,
+};
 
 /// Events read at a time.
 const PAGE: i64 = 200;
@@ -111,7 +114,8 @@ impl View {
         let ids: Vec<Uuid> = events.iter().filter_map(|event| Uuid::try_parse(&event.subject).ok()).collect();
         let rows = reached(&mut tx, &self.reach, &ids).await?;
         self.cursor = last;
-        Ok(events.into_iter().filter_map(|event| told(&rows, event)).collect())
+        let inside = lists_inside(&self.reach);
+        Ok(events.into_iter().filter_map(|event| told(&rows, event, inside)).collect())
     }
 }
 
@@ -121,6 +125,7 @@ struct Event {
     kind: String,
     subject: String,
     version: i64,
+    payload: String,
     at: jiff_sqlx::Timestamp,
 }
 
@@ -135,14 +140,15 @@ struct Row {
     overdue: bool,
 }
 
-fn told(rows: &[Row], event: Event) -> Option<TicketChange> {
+fn told(rows: &[Row], event: Event, inside: bool) -> Option<TicketChange> {
     let id = Uuid::try_parse(&event.subject).ok()?;
     let row = rows.iter().find(|row| row.id == id)?;
+    let name = if inside { event.kind } else { outside(&event) };
     Some(TicketChange {
         cursor: event.seq,
         ticket_id: event.subject,
         number: row.number.clone(),
-        event: event.kind,
+        event: name,
         version: event.version,
         at: Some(to_proto(event.at.to_jiff())),
         title: row.title.clone(),
@@ -151,6 +157,12 @@ fn told(rows: &[Row], event: Event) -> Option<TicketChange> {
         supervision: i32::from(row.supervision),
         overdue: row.overdue,
     })
+}
+
+/// What a company is told of it.
+fn outside(event: &Event) -> String {
+    let facts: serde_json::Value = serde_json::from_str(&event.payload).unwrap_or_default();
+    rules::named_outside(&event.kind, facts["verb"].as_str()).to_owned()
 }
 
 #[tracing::instrument(name = "db.watch.head", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
@@ -162,7 +174,7 @@ pub async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
 
 #[tracing::instrument(name = "db.watch.after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn after(tx: &mut TenantTx, cursor: i64) -> sqlx::Result<Vec<Event>> {
-    sqlx::query_as("select seq, type as kind, subject, version, at from log where tenant_id = $1 and seq > $2 order by seq limit $3")
+    sqlx::query_as("select seq, type as kind, subject, version, payload, at from log where tenant_id = $1 and seq > $2 order by seq limit $3")
         .bind(tx.tenant())
         .bind(cursor)
         .bind(PAGE)

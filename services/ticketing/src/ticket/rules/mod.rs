@@ -21,7 +21,7 @@ pub use decide::{decide, distance_m, independent, possible};
 pub use drumtower_proto::ticketing::ticket::{Kind, State, Urgency};
 pub use facts::{Fact, Moved, facts, moved};
 pub use machine::Machine;
-pub use seen::{Seen, seen};
+pub use seen::{Seen, named_outside, seen};
 pub use side::{Aside, Asked, Beside, Decision, Side, Sought};
 
 /// What a decision rests on: the version of the machine that the request began under, and how promises are reckoned.

@@ -69,6 +69,13 @@ pub fn seen(verb: &str) -> Seen {
     TABLE.iter().find(|(of, _)| *of == verb).map_or(Seen::Nothing, |(_, seen)| *seen)
 }
 
+/// What a live view tells a company of an event: its name, or only that the request changed. Events that no verb is said with are known to
+/// everybody, but for what clocks have to say.
+pub fn named_outside<'a>(event: &'a str, verb: Option<&str>) -> &'a str {
+    let internal = verb.map_or(event.starts_with("clock."), |verb| seen(verb) == Seen::Nothing);
+    if internal { "ticket.changed" } else { event }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -85,6 +92,16 @@ mod tests {
             machine.transitions.iter().map(|transition| transition.verb.as_str()).chain(BY_ITSELF).chain(["reckon"]).collect();
         assert_eq!(TABLE.iter().map(|(verb, _)| *verb).collect::<BTreeSet<_>>(), known);
         assert_eq!(TABLE.len(), known.len(), "none is there twice");
+    }
+
+    #[test]
+    fn a_live_view_names_to_a_company_what_its_history_shows() {
+        assert_eq!(named_outside("ticket.accepted", Some("accept")), "ticket.accepted");
+        assert_eq!(named_outside("ticket.submitted", None), "ticket.submitted");
+        assert_eq!(named_outside("clock.reckoned", Some("reckon")), "clock.reckoned");
+        for (event, verb) in [("ticket.supervised", Some("supervise")), ("rating.appealed", Some("appealRating")), ("clock.warned", None)] {
+            assert_eq!(named_outside(event, verb), "ticket.changed");
+        }
     }
 
     #[test]
