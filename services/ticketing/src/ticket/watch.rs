@@ -174,12 +174,14 @@ pub async fn head(tx: &mut TenantTx) -> sqlx::Result<i64> {
 
 #[tracing::instrument(name = "db.watch.after", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 async fn after(tx: &mut TenantTx, cursor: i64) -> sqlx::Result<Vec<Event>> {
-    sqlx::query_as("select seq, type as kind, subject, version, payload, at from log where tenant_id = $1 and seq > $2 order by seq limit $3")
-        .bind(tx.tenant())
-        .bind(cursor)
-        .bind(PAGE)
-        .fetch_all(tx.conn())
-        .await
+    sqlx::query_as(
+        "select seq, type as kind, subject, version, payload, at from log where tenant_id = $1 and seq > $2 order by seq limit $3",
+    )
+    .bind(tx.tenant())
+    .bind(cursor)
+    .bind(PAGE)
+    .fetch_all(tx.conn())
+    .await
 }
 
 /// Those of some requests that the caller's roles reach, as they are now.
