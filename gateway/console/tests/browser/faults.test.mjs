@@ -109,7 +109,7 @@ test('two windows: the second is told what the first did, and keeps what was typ
   await second.go(`/tickets/${id}`)
   await second.page.locator('article.detail header').getByRole('button', { name: '不予受理', exact: true }).click()
   const dialog = second.page.getByRole('dialog').filter({ has: second.page.locator('form') })
-  await dialog.getByText('不属本区职权').click()
+  await second.choose('原因', '不属本区职权', dialog)
   await second.fill('答复诉求人', '请向属地反映', dialog)
   await first.act('受理', form => form.getByText('一般', { exact: true }).click())
   await dialog.locator('button[type=submit]').click()
