@@ -21,7 +21,7 @@ export function definitions(): Promise<FigureDefinition[]> {
 
 export const title = (one: FigureDefinition) => (english() ? one.name_en : one.name_zh)
 /** `中文 / English`: one side of it. */
-export const side = (text: string) => text.split(' / ')[english() ? 1 : 0] ?? text
+export const side = (text: string) => text.split(/\s?\/ /)[english() ? 1 : 0] ?? text
 
 export function groupName(by: FigureGroup, group: string): string {
   if (!group) return by === 'FIGURE_GROUP_UNSPECIFIED' ? w.district : w.noPlace
