@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     District, brand,
     door::{Door, Person},
-    import, party, people,
+    import, outreach, party, people,
     rows::Numbered,
 };
 use crate::Failure;
@@ -53,6 +53,11 @@ pub async fn load(gateway: &str, district: &District) -> Result<(), Failure> {
     let known = import::Known { enterprises: &enterprises, buildings: &buildings, units: &units };
     step(district, "requests for help", import::tickets(&sysadmin, district, &known)).await?;
     step(district, "figures with a target", targets(&sysadmin, district)).await?;
+
+    let dispatcher = door.sign_in(district.holder("dispatcher")?).await?;
+    let known = outreach::Known { enterprises: &enterprises, units: &units };
+    step(district, "service days", outreach::service_days(&dispatcher, district, &known)).await?;
+    step(district, "discussions", outreach::discussions(&dispatcher, district, &known)).await?;
     Ok(())
 }
 

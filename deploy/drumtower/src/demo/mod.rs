@@ -4,6 +4,7 @@ mod brand;
 mod door;
 mod import;
 mod load;
+mod outreach;
 mod party;
 mod people;
 mod rows;
@@ -69,6 +70,12 @@ pub struct Tenant {
     root_texts: BTreeMap<String, String>,
     /// What figures weigh and where they should be, as in the setting.
     figures: Option<Value>,
+    /// Service days to come.
+    #[serde(default)]
+    service_days: Vec<outreach::ServiceDay>,
+    /// Discussions.
+    #[serde(default)]
+    discussions: Vec<outreach::Discussion>,
 }
 
 impl District {
@@ -167,7 +174,7 @@ mod tests {
         let districts = districts(&folder).expect("readable");
         assert_eq!(districts.iter().map(|district| district.tenant.code.as_str()).collect::<Vec<_>>(), ["350102", "350103"]);
         for district in &districts {
-            for role in ["registry_editor", "party_committee"] {
+            for role in ["registry_editor", "party_committee", "dispatcher"] {
                 district.holder(role).expect("the loader signs in as one");
             }
             for (role, _) in district.users.iter().flat_map(|user| user.row.roles()) {
