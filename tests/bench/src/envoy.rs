@@ -8,8 +8,9 @@ use std::{
 };
 
 use drumtower_proto::identity::{
-    CreateSessionRequest, DeleteSessionRequest, GetTenantRequest, Key, ListKeysRequest, ListKeysResponse, ListTenantsRequest,
-    ListTenantsResponse, RefreshSessionRequest, ResolveTenantRequest, Session, Tenant,
+    BrowserSession, BrowserToken, CreateSessionRequest, DeleteSessionRequest, ExchangeBrowserSessionRequest, GetTenantRequest, Key,
+    ListKeysRequest, ListKeysResponse, ListTenantsRequest, ListTenantsResponse, OpenBrowserSessionRequest, RefreshSessionRequest,
+    ResolveTenantRequest, Session, Tenant,
     session_service_server::{SessionService, SessionServiceServer},
     tenant::State,
     tenant_service_server::{TenantService, TenantServiceServer},
@@ -60,6 +61,14 @@ impl SessionService for Small {
     }
 
     async fn delete_session(&self, _: Request<DeleteSessionRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn open_browser_session(&self, _: Request<OpenBrowserSessionRequest>) -> Result<Response<BrowserSession>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn exchange_browser_session(&self, _: Request<ExchangeBrowserSessionRequest>) -> Result<Response<BrowserToken>, Status> {
         Err(Status::unimplemented("not here"))
     }
 
