@@ -323,7 +323,11 @@ fn copy_district(from: &Path, to: &Path, code: &str) {
         let mut bytes = std::fs::read(&file).expect("read");
         if file.ends_with("tenant.toml") {
             let text = String::from_utf8(bytes).expect("text");
-            bytes = text.replace("350103", code).replace("taijiang.localhost", &format!("d{code}.localhost")).into_bytes();
+            // The code alone: companies' codes in the same file begin with it too.
+            bytes = text
+                .replace("\"350103\"", &format!("\"{code}\""))
+                .replace("taijiang.localhost", &format!("d{code}.localhost"))
+                .into_bytes();
         }
         std::fs::write(to.join(file.file_name().expect("a name")), bytes).expect("written");
     }
