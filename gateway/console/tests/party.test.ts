@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Organisation } from '../src/gen/party'
 import { flat, grow } from '../src/organisation/tree'
-import { fit } from '../src/zone/geometry'
+import { fit } from '../src/parts/geometry'
 
 const one = (id: string, parent_id: string, code = id) => ({ id, parent_id, code }) as Organisation
 

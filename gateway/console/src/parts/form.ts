@@ -1,7 +1,7 @@
 // Fields of a form, read from the contract: what a request takes, which limits hold, what an id points to. A form says only what it leaves out.
 import { getOption, type DescExtension, type DescField, type DescMethod } from '@bufbuild/protobuf'
 import { method, registry } from '../api/contract'
-import c from '../words/common'
+import c from '../words/everywhere'
 import { options } from '../words/enums'
 import { fieldName } from '../words/fields'
 import { fill } from '../words/language'

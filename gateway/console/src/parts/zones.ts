@@ -1,6 +1,7 @@
 // A schematic of a district's zones from where their buildings stand: no tiles, no survey, no licence. Each zone takes what is nearer to its
 // middle than to any other's, within a frame around all buildings. Pure.
 import type { Building } from '../gen/enterprise'
+import { fit, isPlaced } from './geometry'
 
 export interface Point { x: number; y: number }
 export interface Cell {
@@ -16,6 +17,7 @@ export interface Drawn {
 }
 
 const WIDTH = 600
+const TALLEST = 900
 const MARGIN = 60
 
 /** What lies on a point's side of the line that halves the way to another. */
@@ -35,17 +37,16 @@ const mean = (points: Point[]): Point => ({ x: points.reduce((sum, p) => sum + p
 
 /** The schematic; nothing when no building has a place. */
 export function schematic(all: Building[]): Drawn | undefined {
-  const placed = all.filter(one => one.latitude || one.longitude)
+  const placed = all.filter(isPlaced)
   if (!placed.length) return undefined
-  const [south, north] = [Math.min(...placed.map(one => one.latitude)), Math.max(...placed.map(one => one.latitude))]
-  const [west, east] = [Math.min(...placed.map(one => one.longitude)), Math.max(...placed.map(one => one.longitude))]
-  // A degree of longitude is shorter away from the equator.
-  const shrink = Math.cos((((south + north) / 2) * Math.PI) / 180)
-  const scale = (WIDTH - 2 * MARGIN) / Math.max((east - west) * shrink, (north - south) / 1.6, 1e-6)
-  const height = Math.round(Math.max((north - south) * scale + 2 * MARGIN, WIDTH / 2))
-  const inset = (WIDTH - (east - west) * shrink * scale) / 2
-  const drop = (height - (north - south) * scale) / 2
-  const buildings = placed.map(one => ({ id: one.id, zone: one.zone_id, at: { x: inset + (one.longitude - west) * shrink * scale, y: drop + (north - one.latitude) * scale } }))
+  const view = fit(placed, WIDTH, MARGIN, TALLEST)
+  const height = Math.round(Math.max(view.height, WIDTH / 2))
+  // A flat row of buildings still gets room above and below.
+  const drop = (height - view.height) / 2
+  const buildings = placed.map(one => {
+    const [x, y] = view.at(one)
+    return { id: one.id, zone: one.zone_id, at: { x, y: y + drop } }
+  })
   const zones = [...new Set(buildings.map(one => one.zone))]
   const middles = zones.map(zone => mean(buildings.filter(one => one.zone === zone).map(one => one.at)))
   const frame: Point[] = [{ x: 4, y: 4 }, { x: WIDTH - 4, y: 4 }, { x: WIDTH - 4, y: height - 4 }, { x: 4, y: height - 4 }]

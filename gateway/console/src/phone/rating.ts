@@ -1,6 +1,6 @@
 // Ratings: which reasons fit which level, and what is wrong with one. The server holds the same (TAG_DOES_NOT_FIT).
 import type { RatingTag } from '../gen/ticketing'
-import c from '../words/common'
+import c from '../words/everywhere'
 
 const BAD: RatingTag[] = ['SLOW', 'ATTITUDE', 'MANY_TRIPS', 'UNSOLVED', 'EXTRA_MATERIALS', 'UNCLEAR', 'IMPROPER']
 const GOOD: RatingTag[] = ['QUICK', 'FRIENDLY', 'AT_ONCE', 'COMPETENT']

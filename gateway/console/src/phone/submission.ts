@@ -1,6 +1,6 @@
 // What is submitted, and what is wrong with it before it is sent. The limits are the contract's (CreateTicketRequest).
 import type { Ticket_Kind } from '../gen/ticketing'
-import c from '../words/common'
+import c from '../words/everywhere'
 import { fill, words } from '../words/language'
 
 export interface Submission {

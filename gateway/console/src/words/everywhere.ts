@@ -1,4 +1,4 @@
-// Words that all pages use.
+// Words that stand on pages of every room.
 import { words } from './language'
 
 export default words({
