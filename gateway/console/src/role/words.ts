@@ -48,6 +48,7 @@ const PERMISSIONS: Record<string, Pair> = {
   'obligation.read': ['查看应办事项', 'See obligations'],
   'obligation.waive': ['免除应办事项', 'Waive obligations'],
   'operation.read': ['查看运行状态', 'See how the platform runs'],
+  'meeting.read': ['查看会议', 'See meetings'],
   'organisation.read': ['查看党组织', 'See organisations'],
   'organisation.write': ['维护党组织', 'Keep organisations'],
   'place.write': ['维护片区楼宇', 'Keep zones and buildings'],

@@ -98,7 +98,7 @@ impl Meetings {
         let id = needed_id("meeting_id", &ask.meeting_id)?;
         let mut tx = self.db.read(&call).await?;
         let row = store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("meeting"))?;
-        reached(&mut tx, &call, "organisation.read").await?.must_include(row.organisation_id, "meeting")?;
+        reached(&mut tx, &call, "meeting.read").await?.must_include(row.organisation_id, "meeting")?;
         Ok(Response::new(row.into()))
     }
 
@@ -108,7 +108,7 @@ impl Meetings {
         let question = format!("meetings of {organisation}");
         let (size, before) = (page::size(ask.page_size, 50), page::after(&question, &ask.page_token)?);
         let mut tx = self.db.read(&call).await?;
-        reached(&mut tx, &call, "organisation.read").await?.must_include(organisation, "organisation")?;
+        reached(&mut tx, &call, "meeting.read").await?.must_include(organisation, "organisation")?;
         organisations::life(&mut tx, organisation).await?.ok_or_else(|| Refusal::not_found("organisation"))?;
         let rows = store::of_organisation(&mut tx, organisation, before, size + 1).await?;
         let (rows, next_page_token) = page::cut(rows, size, &question, |row| (row.held_at.to_jiff(), row.id));
