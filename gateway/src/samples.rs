@@ -142,6 +142,7 @@ pub fn method(name: &str) -> &'static Method {
         callers: BTreeSet::new(),
         reads: false,
         step_up: false,
+        own: false,
         answers_personal: false,
         descriptor,
     }))

@@ -354,7 +354,7 @@ async fn masked(method: &Method, call: &Call, response: Response) -> Result<Resp
     }
     let bytes = body.to_bytes();
     let message = bytes.get(5..).ok_or_else(|| Fault::broken("a handler answered nothing"))?;
-    let masked = mask::answer(&method.descriptor.output(), message, call).ok_or_else(|| Fault::broken("an answer could not be masked"))?;
+    let masked = mask::answer(method, message, call).ok_or_else(|| Fault::broken("an answer could not be masked"))?;
     Ok(framed(&masked))
 }
 

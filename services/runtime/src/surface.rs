@@ -6,7 +6,10 @@ use std::{
     sync::LazyLock,
 };
 
-use drumtower_proto::{POOL, options::Role};
+use drumtower_proto::{
+    POOL,
+    options::{Role, Scope},
+};
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
 };
@@ -39,6 +42,8 @@ pub struct Method {
     pub reads: bool,
     /// Needs a recent sign-in.
     pub step_up: bool,
+    /// Reaches the caller's own rows alone.
+    pub own: bool,
     /// Whether an answer holds personal data somewhere.
     pub answers_personal: bool,
     /// The descriptor.
@@ -148,6 +153,7 @@ fn method(descriptor: MethodDescriptor) -> Method {
         callers: texts(access, "callers"),
         reads: flag(access, "reads"),
         step_up: flag(access, "step_up"),
+        own: access.get_field_by_name("scope").and_then(|scope| scope.as_enum_number()) == Some(Scope::Self_ as i32),
         answers_personal: holds_personal(&descriptor.output(), &mut BTreeSet::new()),
         descriptor,
     }

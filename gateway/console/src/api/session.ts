@@ -46,8 +46,7 @@ export async function signIn(login: string, password: string): Promise<void> {
   const headers = { 'drumtower-session': 'cookie' }
   const session = (await unary({ name: 'SessionService.CreateSession', request: { login, password }, headers })) as Session
   const other = me.value && session.user && me.value.id !== session.user.id
-  // To somebody who has only just said who they are, the answer does not tell their whole name yet.
-  await recognise()
+  me.value = session.user
   tell?.postMessage('in')
   answer(true)
   // Somebody else sits down: nothing of the one before may stay on the page.
