@@ -2,8 +2,8 @@
 import { PC, PHONE, root } from './lib.mjs'
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
-/** What a page is, whatever it shows: `/tickets/:id`. */
-export const kindOf = path => path.split(/[?#]/)[0].replace(UUID, ':id').replace(/^\/figures\/\w+$/, '/figures/:code').replace(/\/$/, '')
+/** What a page is, whatever it shows: `/tickets/:id`. The page of zones is another when one is chosen. */
+export const kindOf = path => path.replace(/^\/zones\?zone=.*/, '/zones/one').split(/[?#]/)[0].replace(UUID, ':id').replace(/^\/figures\/\w+$/, '/figures/:code').replace(/\/$/, '')
 
 /**
  * Everything that `person` comes to from `start`, at both sizes, that is not in `seen` yet. `look` gets the page's kind.

@@ -68,9 +68,10 @@ export class Person {
   /** Types into the field of a label. */
   fill = (label, text, within = this.page) => within.getByLabel(label, { exact: false }).first().fill(text)
 
-  /** Chooses in a kit's select, by its label. */
+  /** Chooses in a kit's select, by its label; where there is little to choose from, it all lies open. */
   async choose(label, option, within = this.page) {
     const box = within.getByLabel(label, { exact: false }).first()
+    if ((await box.getAttribute('role')) === 'radiogroup') return box.locator('label', { hasText: option }).first().click()
     // The kit lays its placeholder over the field.
     await box.click({ force: true })
     const filter = box
