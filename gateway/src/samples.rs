@@ -143,6 +143,7 @@ pub fn method(name: &str) -> &'static Method {
         reads: false,
         step_up: false,
         own: false,
+        platform: false,
         answers_personal: false,
         descriptor,
     }))

@@ -1,4 +1,4 @@
-//! Which district a request is for: said by the path (`/t/{code}/…`), by metadata for gRPC clients, or by the host. Kept for a minute.
+//! Which district a request is for: said by the path (`/t/{code}/…`), by metadata for gRPC clients, or by the host.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,6 +6,9 @@ use drumtower_proto::identity::{ResolveTenantRequest, Tenant, tenant::State, ten
 use drumtower_runtime::{Call, Clock, Fault, Kind, Refusal, peers::Peers, surface::Method};
 use moka::future::Cache;
 use tonic::Code;
+
+/// How long it is until a changed state holds at the door.
+const KEPT: Duration = Duration::from_secs(10);
 
 /// Resolves districts.
 #[derive(Debug, Clone)]
@@ -28,7 +31,7 @@ pub enum Named {
 impl Tenants {
     /// Asks identity over the given peers.
     pub fn new(peers: Peers, clock: Clock) -> Self {
-        let known = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(60)).build();
+        let known = Cache::builder().max_capacity(20_000).time_to_live(KEPT).build();
         let unknown = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(5)).build();
         Self { peers, clock, known, unknown }
     }

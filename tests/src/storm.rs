@@ -17,8 +17,8 @@ pub struct Outcome {
     pub single: Option<(Duration, i64)>,
 }
 
-/// Requests that nobody accepted, each with a clock that ran out a minute ago, written past the services into the second district.
-fn requests(tenant: i32, count: i64) -> String {
+/// Requests that nobody accepted, each with a clock that ran out a minute ago, written past the services into a district.
+pub fn requests(tenant: i32, count: i64) -> String {
     format!(
         "insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name, place,
            contact_name, contact_phone, requester_id, result, result_text, score, return_count, redo_count, arbitrated, danger, imported,

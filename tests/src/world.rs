@@ -21,8 +21,13 @@ use sqlx::{Connection as _, PgConnection};
 
 /// The password of everybody in the demonstration districts.
 pub const PASSWORD: &str = "Drumtower-2026!";
+/// The house of those who run the platform.
+pub const PLATFORM: &str = "000000";
 /// The two districts, with the same business keys.
 pub const DISTRICTS: [&str; 2] = ["350103", "350199"];
+
+/// Held by tests that share a world with one that stops a part of it: each is alone while it runs.
+pub static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Everything that any test needs of an installation.
 #[derive(Debug)]
@@ -132,12 +137,18 @@ impl World {
         for code in DISTRICTS {
             let copy = self.dir.join("demo").join(code);
             copy_district(&demo, &copy, code);
-            block_on(async || {
-                let district = drumtower::demo::District::read(&copy).expect("a district");
-                drumtower_identity::onboard(&self.config, &district.onboarding(), |_| ()).await.expect("onboarded");
-                drumtower::demo::seed(&self.url(), &district).await.expect("seeded");
-            });
+            self.settle(&copy);
         }
+        self.settle(&crate::sources::root().join("deploy/local/demo/platform"));
+    }
+
+    /// Onboards and fills what a folder holds.
+    fn settle(&self, folder: &Path) {
+        block_on(async || {
+            let district = drumtower::demo::District::read(folder).expect("a district");
+            drumtower_identity::onboard(&self.config, &district.onboarding(), |_| ()).await.expect("onboarded");
+            drumtower::demo::seed(&self.url(), &district).await.expect("seeded");
+        });
     }
 
     /// An administrator's connection to the database.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use drumtower_proto::identity::{GetMeRequest, User};
-use drumtower_tests::world::{Answer, DISTRICTS, PASSWORD, Wanted, World};
+use drumtower_tests::world::{ALONE, Answer, DISTRICTS, PASSWORD, Wanted, World};
 use prost::Message as _;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -15,9 +15,6 @@ fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| World::start(&Wanted::default()))
 }
-
-/// One of the tests stops the gateway; the others wait.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A page in a browser: it holds a cookie and sends it by itself.
 #[derive(Clone)]

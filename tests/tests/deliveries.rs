@@ -6,7 +6,7 @@ use std::{sync::OnceLock, time::Duration};
 use drumtower_tests::{
     heard::Heard,
     hotline::send,
-    world::{DISTRICTS, Person, Wanted, World},
+    world::{ALONE, DISTRICTS, Person, Wanted, World},
 };
 use serde_json::{Value, json};
 
@@ -71,6 +71,7 @@ async fn hang(address: &str) {
 
 #[tokio::test]
 async fn a_receiver_that_hangs_keeps_no_other_district_waiting_and_a_dead_worker_loses_nothing() {
+    let _alone = ALONE.lock().await;
     let [hanging, working, _] = &world().config.outgoing.inside[..] else { panic!("three addresses") };
     hang(hanging).await;
     let heard = Heard::listen(working).await;
@@ -124,6 +125,7 @@ async fn a_receiver_that_hangs_keeps_no_other_district_waiting_and_a_dead_worker
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_given_up_where_it_is_seen_and_sent_again_when_asked() {
+    let _alone = ALONE.lock().await;
     let address = &world().config.outgoing.inside[2];
     let exchange = Exchange::open(0, &format!("http://{address}/refusing")).await;
     let heard = Heard::listen(address).await;

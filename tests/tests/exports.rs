@@ -3,7 +3,7 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use drumtower_tests::world::{DISTRICTS, Person, Wanted, World};
+use drumtower_tests::world::{ALONE, DISTRICTS, Person, Wanted, World};
 use serde_json::{Value, json};
 
 fn world() -> &'static World {
@@ -47,6 +47,7 @@ async fn file(person: &Person, export: &Value) -> String {
 
 #[tokio::test]
 async fn what_a_list_shows_is_exported_masked_and_tame_with_its_purpose() {
+    let _alone = ALONE.lock().await;
     let (enterprise, dispatcher, supervisor) = (person("enterprise").await, person("dispatcher").await, person("supervisor").await);
     let body = json!({
         "title": "=HYPERLINK(\"http://evil.example\")", "description": "两行\n\"引号\"，逗号", "kind": "HELP",
@@ -119,6 +120,7 @@ async fn audited(export: &Value) {
 
 #[tokio::test]
 async fn a_unit_exports_what_is_its_own_and_two_at_a_time() {
+    let _alone = ALONE.lock().await;
     let (liaison, dispatcher) = (person("liaison").await, person("dispatcher").await);
     let own = until(&liaison, &start(&liaison, "", "单位台账").await, "READY").await;
     let whole = until(&dispatcher, &start(&dispatcher, "", "全区台账").await, "READY").await;
@@ -148,6 +150,7 @@ async fn a_unit_exports_what_is_its_own_and_two_at_a_time() {
 /// In the other district, for this one's lists are looked at elsewhere.
 #[tokio::test]
 async fn an_export_goes_on_where_it_was_when_its_worker_dies_and_its_file_goes_in_time() {
+    let _alone = ALONE.lock().await;
     let mut admin = world().admin().await;
     let many = "insert into ticketing.ticket (tenant_id, id, number, state, kind, urgency, title, description, enterprise_id, enterprise_name,
         place, contact_name, contact_phone, requester_id, result, result_text, score, return_count, redo_count, arbitrated, danger, imported,

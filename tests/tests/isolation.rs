@@ -300,7 +300,7 @@ async fn nothing_of_another_district_is_seen_or_changed() {
     let b_ids: BTreeSet<&String> = b.ids.values().collect();
     let mut problems = Vec::new();
     let mut checked = 0;
-    for method in methods() {
+    for method in methods().into_iter().filter(|method| !method.platform) {
         let input = method.descriptor.input();
         let named = references(&input);
         let person = who(&a, method);
@@ -465,6 +465,28 @@ async fn no_rpc_answers_somebody_who_proves_nothing() {
 async fn direct(method: &Method) -> Channel {
     let service = if method.service == "log" { "identity" } else { &method.service };
     Channel::from_shared(format!("http://{}", world().config.services[service])).expect("a URL").connect().await.expect("connected")
+}
+
+#[tokio::test]
+async fn nobody_of_a_district_sees_or_changes_the_list_of_districts() {
+    let (a, channel) = (district(DISTRICTS[0], "甲区-list").await, gateway().await);
+    let platform: Vec<&Method> = methods().into_iter().filter(|method| method.platform).collect();
+    assert!(platform.len() >= 4);
+    let mut problems = Vec::new();
+    for method in platform {
+        for login in LOGINS {
+            let message = fabricate(&method.descriptor.input());
+            let answer = call(&channel, method, &message, &metadata(&a.people[login], DISTRICTS[0])).await;
+            if answer.as_ref().err().map(Status::code) != Some(Code::PermissionDenied) {
+                problems.push(format!("{} by {login}: {answer:?}", method.path));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    // Nor can a district make somebody who could.
+    let role = json!({ "user_id": a.ids["user"], "role": "PLATFORM_OPERATOR" });
+    let answer = a.people["secadmin"].post("/v1/assignments", role).await;
+    assert_eq!(answer.status, 403, "{}", answer.text);
 }
 
 #[tokio::test]

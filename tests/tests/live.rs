@@ -3,16 +3,13 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use drumtower_tests::world::{DISTRICTS, Person, Wanted, World};
+use drumtower_tests::world::{ALONE, DISTRICTS, Person, Wanted, World};
 use serde_json::{Value, json};
 
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| World::start(&Wanted::default()))
 }
-
-/// One of the tests stops a service; the other waits.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text in {value}"))

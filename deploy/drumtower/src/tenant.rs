@@ -1,8 +1,9 @@
-//! A new district on the platform, with its three officers.
+//! Districts on the platform: a new one with its three officers, and which there are.
 
 use std::path::{Path, PathBuf};
 
-use drumtower_identity::{NewTenant, NewUnit, Officer, onboard};
+use drumtower_identity::{NewTenant, NewUnit, Officer, PLATFORM, all, onboard};
+use drumtower_proto::identity::Tenant;
 use drumtower_runtime::Config;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -17,12 +18,14 @@ pub const OFFICERS: [&str; 3] = ["sysadmin", "secadmin", "auditadmin"];
 pub enum Command {
     /// Onboards a district. Prints its officers' first passwords once, unless the file gives them.
     Create(Create),
+    /// Lists the districts, by code.
+    List,
 }
 
 /// What is needed to onboard a district.
 #[derive(Debug, clap::Args)]
 pub struct Create {
-    /// GB/T 2260 code, for example 350104.
+    /// GB/T 2260 code, for example 350104; 000000 for the house of those who run the platform.
     #[arg(long)]
     code: String,
     /// Name, Chinese.
@@ -37,7 +40,7 @@ pub struct Create {
     /// TOML with tables `sysadmin`, `secadmin`, `auditadmin`: `login`, `name`, and `password` when it is not to be generated.
     #[arg(long, value_name = "FILE")]
     officers: Option<PathBuf>,
-    /// TOML with what a new district begins with; without it the standard template.
+    /// TOML with what a new district begins with; without it the standard template, for the platform's own house nothing.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
 }
@@ -82,11 +85,37 @@ struct Named {
 
 /// Runs a command.
 pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
-    let Command::Create(create) = command;
+    match command {
+        Command::Create(create) => make(config, create).await,
+        Command::List => {
+            for tenant in all(config).await? {
+                println!(
+                    "{:<12} {:>6}  {:<10} {}  {} {}",
+                    tenant.code,
+                    tenant.number,
+                    state(&tenant),
+                    tenant.host,
+                    tenant.name,
+                    tenant.name_en
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+fn state(tenant: &Tenant) -> &'static str {
+    tenant.state().as_str_name()
+}
+
+async fn make(config: &Config, create: Create) -> Result<(), Failure> {
     let officers = create.officers.as_deref().map(read).transpose()?.unwrap_or_default();
     let generated = [&officers.sysadmin, &officers.secadmin, &officers.auditadmin]
         .map(|officer| officer.as_ref().is_none_or(|officer| officer.password.is_none()));
-    let template = template(create.template.as_deref())?;
+    let template = match create.template.as_deref() {
+        None if create.code == PLATFORM => Template { version: "nothing".to_owned(), units: Vec::new() },
+        file => template(file)?,
+    };
     let units = template.units.into_iter();
     let new = NewTenant {
         units: units.map(|unit| NewUnit { code: unit.code, parent: unit.parent, name: unit.name, kind: unit.kind }).collect(),

@@ -34,7 +34,10 @@ use drumtower_runtime::{
 use tonic::service::Routes;
 
 pub use session::chores::CHORES;
-pub use tenant::onboard::{NewTenant, NewUnit, Officer, onboard};
+pub use tenant::{
+    onboard::{NewTenant, NewUnit, Officer, all, onboard},
+    rules::PLATFORM,
+};
 
 /// The service's schema.
 pub const SCHEMA: migrate::Service = migrate::Service {
@@ -46,6 +49,7 @@ pub const SCHEMA: migrate::Service = migrate::Service {
         ("0005_reach", include_str!("../migrations/0005_reach.sql")),
         ("0006_brand", include_str!("../migrations/0006_brand.sql")),
         ("0007_browser_sessions", include_str!("../migrations/0007_browser_sessions.sql")),
+        ("0008_standing", include_str!("../migrations/0008_standing.sql")),
     ],
 };
 
@@ -97,8 +101,8 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
         .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))
         .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
         .add_service(BrandServiceServer::new(brand::api::Brands { db: db.clone() }))
-        .add_service(NoticeServiceServer::new(notice::api::Inbox { db }))
-        .add_service(OperationServiceServer::new(operation::api::Operations { peers: peers.clone() }))
+        .add_service(NoticeServiceServer::new(notice::api::Inbox { db: db.clone() }))
+        .add_service(OperationServiceServer::new(operation::api::Operations { db, peers: peers.clone() }))
         .add_service(StateServiceServer::new(States::new(parts, WORK)))
         .add_service(AuditServiceServer::new(audit::api::Audit { peers })))
 }

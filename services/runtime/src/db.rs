@@ -18,6 +18,7 @@ use crate::{
     fault::{Fault, unavailable},
     log::NewEvent,
     redis::Bell,
+    resting::Resting,
     seal::{Kek, Place},
 };
 
@@ -29,6 +30,7 @@ pub struct Db {
     sweep: PgPool,
     bell: Bell,
     kek: Kek,
+    resting: Resting,
 }
 
 impl Db {
@@ -37,7 +39,7 @@ impl Db {
         let pool = pool(config, &format!("dt_{service}"), config.database.pool)?;
         let sweep = pool_of_sweep(config, service)?;
         let kek = Kek::new(config.secret("kek").map_err(|error| Fault::broken(error.to_string()))?)?;
-        Ok(Self { service, pool, sweep, bell, kek })
+        Ok(Self { service, pool, sweep, bell, kek, resting: Resting::default() })
     }
 
     /// The service's name.
@@ -48,6 +50,11 @@ impl Db {
     /// The bell that this database's commits ring.
     pub fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    /// Which districts rest.
+    pub fn resting(&self) -> &Resting {
+        &self.resting
     }
 
     /// A transaction that reads. Dropping it is all it needs.
@@ -104,6 +111,13 @@ impl Db {
     /// Districts that a sweep over all of them found, by a statement that reads only columns declared as swept.
     pub async fn sweep(&self, statement: &'static str, at: jiff::Timestamp) -> Result<Vec<(i32, i64)>, Fault> {
         Ok(sqlx::query_as(statement).bind(at.to_sqlx()).fetch_all(&self.sweep).await?)
+    }
+
+    /// Like [`Db::sweep`], without the districts that rest: for what would tell somebody, or change something by itself.
+    pub async fn sweep_at_work(&self, statement: &'static str, at: jiff::Timestamp) -> Result<Vec<(i32, i64)>, Fault> {
+        let mut found = self.sweep(statement, at).await?;
+        found.retain(|(tenant, _)| !self.resting.rests(*tenant));
+        Ok(found)
     }
 
     /// Takes or renews a lease in the table of leases; the fencing number, or `None` while somebody else holds it.

@@ -133,7 +133,7 @@ pub async fn carry_all<C: Carrier>(db: Db, clock: Clock, carrier: Arc<C>) {
             }
         }
         let due = "select tenant_id, count(*) from delivery where due_at <= $1 group by tenant_id order by min(due_at)";
-        let found = match db.sweep(due, clock.now()).await {
+        let found = match db.sweep_at_work(due, clock.now()).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(?error, "what goes out waits");

@@ -18,6 +18,7 @@ pub mod page;
 pub mod peers;
 pub mod redis;
 pub mod refusal;
+pub mod resting;
 pub mod revocation;
 pub mod seal;
 pub mod server;

@@ -155,6 +155,7 @@ impl Parts {
         tokio::spawn(keep_house(self.db.clone(), self.clock.clone(), &[housekeeping::KEYS]));
         tokio::spawn(sign_heads(self.db.clone(), self.peers.clone(), self.clock.clone()));
         tokio::spawn(self.revocations.clone().run(self.db.clone(), self.peers.clone(), self.clock.clone()));
+        tokio::spawn(self.db.resting().clone().follow(self.name, self.peers.clone(), self.clock.clone()));
         if self.name != "identity" {
             tokio::spawn(self.clone().keep_people_keys());
         }

@@ -44,6 +44,8 @@ pub struct Method {
     pub step_up: bool,
     /// Reaches the caller's own rows alone.
     pub own: bool,
+    /// Reaches the list of districts, for the platform's own people.
+    pub platform: bool,
     /// Whether an answer holds personal data somewhere.
     pub answers_personal: bool,
     /// The descriptor.
@@ -65,6 +67,8 @@ pub struct RoleRule {
     pub reach: String,
     /// Group of roles of which a person holds at most one; empty for none.
     pub exclusive: String,
+    /// Held in the platform's own house alone.
+    pub platform: bool,
 }
 
 /// Personal data in a field.
@@ -146,6 +150,7 @@ fn method(descriptor: MethodDescriptor) -> Method {
     } else {
         Who::Permission(text(access, "permission"))
     };
+    let scope = access.get_field_by_name("scope").and_then(|scope| scope.as_enum_number());
     Method {
         path: wire_path(&descriptor),
         service: descriptor.parent_service().full_name().split('.').nth(1).unwrap_or_default().to_owned(),
@@ -153,7 +158,8 @@ fn method(descriptor: MethodDescriptor) -> Method {
         callers: texts(access, "callers"),
         reads: flag(access, "reads"),
         step_up: flag(access, "step_up"),
-        own: access.get_field_by_name("scope").and_then(|scope| scope.as_enum_number()) == Some(Scope::Self_ as i32),
+        own: scope == Some(Scope::Self_ as i32),
+        platform: scope == Some(Scope::Platform as i32),
         answers_personal: holds_personal(&descriptor.output(), &mut BTreeSet::new()),
         descriptor,
     }
@@ -176,6 +182,7 @@ fn read_roles(roles: &EnumDescriptor) -> HashMap<i32, RoleRule> {
                 grants: texts(rule, "grants"),
                 reach: reach.name().trim_start_matches("REACH_").to_owned(),
                 exclusive: text(rule, "exclusive"),
+                platform: flag(rule, "platform"),
             };
             Some((value.number(), role))
         })

@@ -8,9 +8,10 @@ use std::{
 };
 
 use drumtower_proto::identity::{
-    BrowserSession, BrowserToken, CreateSessionRequest, DeleteSessionRequest, ExchangeBrowserSessionRequest, GetTenantRequest, Key,
-    ListKeysRequest, ListKeysResponse, ListTenantsRequest, ListTenantsResponse, OpenBrowserSessionRequest, RefreshSessionRequest,
-    ResolveTenantRequest, Session, Tenant,
+    BrowserSession, BrowserToken, CreateSessionRequest, DeleteSessionRequest, ExchangeBrowserSessionRequest, GetStandingRequest,
+    GetTenantRequest, Key, ListKeysRequest, ListKeysResponse, ListRestingRequest, ListRestingResponse, ListTenantsRequest,
+    ListTenantsResponse, OpenBrowserSessionRequest, RefreshSessionRequest, ResolveTenantRequest, Session, SetStandingRequest, Standing,
+    Tenant,
     session_service_server::{SessionService, SessionServiceServer},
     tenant::State,
     tenant_service_server::{TenantService, TenantServiceServer},
@@ -41,12 +42,24 @@ impl TenantService for Small {
         Ok(Response::new(tenant()))
     }
 
-    async fn list_tenants(&self, _: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
-        Ok(Response::new(ListTenantsResponse { tenants: vec![tenant()] }))
-    }
-
     async fn get_tenant(&self, _: Request<GetTenantRequest>) -> Result<Response<Tenant>, Status> {
         Ok(Response::new(tenant()))
+    }
+
+    async fn list_resting(&self, _: Request<ListRestingRequest>) -> Result<Response<ListRestingResponse>, Status> {
+        Ok(Response::new(ListRestingResponse::default()))
+    }
+
+    async fn list_tenants(&self, _: Request<ListTenantsRequest>) -> Result<Response<ListTenantsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn get_standing(&self, _: Request<GetStandingRequest>) -> Result<Response<Standing>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn set_standing(&self, _: Request<SetStandingRequest>) -> Result<Response<Standing>, Status> {
+        Err(Status::unimplemented("not here"))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The demonstration districts: fictional people, companies and events, loaded through the gateway as people would.
+//! The demonstration districts, and the house of those who run the platform: fictional people, companies and events, loaded through the
+//! gateway as people would.
 
 mod brand;
 mod door;
@@ -166,14 +167,16 @@ pub async fn seed(door: &str, district: &District) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use drumtower_identity::PLATFORM;
+
     use super::*;
 
     #[test]
     fn the_districts_of_the_checkout_are_complete() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local/demo");
         let districts = districts(&folder).expect("readable");
-        assert_eq!(districts.iter().map(|district| district.tenant.code.as_str()).collect::<Vec<_>>(), ["350102", "350103"]);
-        for district in &districts {
+        assert_eq!(districts.iter().map(|district| district.tenant.code.as_str()).collect::<Vec<_>>(), ["350102", "350103", PLATFORM]);
+        for district in districts.iter().filter(|district| district.tenant.code != PLATFORM) {
             for role in ["registry_editor", "party_committee", "dispatcher"] {
                 district.holder(role).expect("the loader signs in as one");
             }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use drumtower_identity::PLATFORM;
+
 use crate::{demo, installation::Installation};
 
 /// Accounts that the demonstration data always has, in the order of a request's life, and what each is for.
-const ACCOUNTS: [(&str, &str); 18] = [
+const ACCOUNTS: [(&str, &str); 19] = [
     ("enterprise", "asks for help, follows it, rates it"),
     ("dispatcher", "accepts, refuses, answers, merges, dispatches"),
     ("subcentre", "calls up units of the district"),
@@ -24,6 +26,7 @@ const ACCOUNTS: [(&str, &str); 18] = [
     ("sysadmin", "units and people; no roles, no log"),
     ("secadmin", "grants roles; nothing else"),
     ("auditadmin", "reads the log; nothing else"),
+    ("operator", "of the platform's house: all districts"),
 ];
 
 /// Where to go, and as whom.
@@ -33,7 +36,9 @@ pub fn running(door: &str, installation: &Installation, districts: &[demo::Distr
         let tenant = &district.tenant;
         println!("  {} {}", tenant.name, tenant.name_en);
         println!("    Console 电脑           {door}/t/{}/console", tenant.code);
-        println!("    Phone   手机           {door}/t/{}/m", tenant.code);
+        if tenant.code != PLATFORM {
+            println!("    Phone   手机           {door}/t/{}/m", tenant.code);
+        }
         println!("    All accounts           {}", district.accounts().display());
     }
     println!("  API documentation        {door}/docs");

@@ -62,6 +62,8 @@ const PERMISSIONS: Record<string, Pair> = {
   'sender.write': ['配置消息发送', 'Set senders'],
   'service_day.plan': ['组织服务日', 'Plan service days'],
   'service_day.read': ['查看服务日', 'See service days'],
+  'tenant.read': ['查看各区与运行状态', 'See districts and how they run'],
+  'tenant.write': ['停用、恢复各区', 'Shut and open districts'],
   'service_day.reply': ['服务日回执', 'Reply to invitations'],
   'service_day.take': ['服务日收件', 'Take demands'],
   'setting.publish': ['发布规则', 'Publish settings'],

@@ -37,6 +37,7 @@ export default words({
   done: ['已完成', 'Done'],
   saved: ['已保存', 'Saved'],
   requestId: ['请求号', 'Request id'],
+  readOnly: ['本区暂停写入，可以查看。', 'This district may only be read now.'],
   failed: ['没有成功', 'That did not work'],
   failedSafe: ['您填写的内容都还在。', 'What you typed is still here.'],
   forbidden: ['您没有查看这里的权限', 'You may not see this'],

@@ -7,6 +7,7 @@ type Pair = readonly [zh: string, en: string]
 const FIELDS: Record<string, Pair> = {
   text: ['说明', 'Words'],
   reason: ['原因', 'Reason'],
+  state: ['状态', 'State'],
   title: ['标题', 'Title'],
   description: ['问题描述', 'The problem'],
   kind: ['类别', 'Kind'],

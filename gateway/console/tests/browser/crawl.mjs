@@ -1,9 +1,9 @@
 // Walks through the pages by their links, as far as somebody may go, and looks at each kind of page once.
-import { PC, PHONE, root } from './lib.mjs'
+import { PC, PHONE } from './lib.mjs'
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 /** What a page is, whatever it shows: `/tickets/:id`. The page of zones is another when one is chosen. */
-export const kindOf = path => path.replace(/^\/zones\?zone=.*/, '/zones/one').split(/[?#]/)[0].replace(UUID, ':id').replace(/^\/figures\/\w+$/, '/figures/:code').replace(/\/$/, '')
+export const kindOf = path => path.replace(/^\/zones\?zone=.*/, '/zones/one').split(/[?#]/)[0].replace(UUID, ':id').replace(/^\/(figures|tenants)\/\w+$/, '/$1/:code').replace(/\/$/, '')
 
 /**
  * Everything that `person` comes to from `start`, at both sizes, that is not in `seen` yet. `look` gets the page's kind.
@@ -21,7 +21,7 @@ export async function crawl(person, seen, look, start = '/', most = 80) {
     const known = seen.has(kind)
     seen.add(kind)
     await person.page.setViewportSize(PC)
-    await person.page.goto(`${root}${base.slice(new URL(root).pathname.length)}${path}`)
+    await person.page.goto(`${person.entry}${path}`)
     await person.page.locator('main h1').first().waitFor().catch(() => {})
     if (known) await person.settled()
     else await look(path, kind)

@@ -34,10 +34,10 @@ afterEach(async t => {
 })
 
 export class Person {
-  static async at(size, login, options = {}) {
+  static async at(size, login, { district = DISTRICT, ...options } = {}) {
     const context = await (await open()).newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai', hasTouch: size === PHONE, ...options })
     const page = await context.newPage()
-    const person = new Person(context, page, size)
+    const person = new Person(context, page, size, district)
     page.setDefaultTimeout(20_000)
     page.on('pageerror', error => person.errors.push(String(error)))
     page.on('console', message => message.type() === 'error' && !EXPECTED.test(message.text()) && person.errors.push(`${message.text()} ${message.location().url}`))
@@ -46,9 +46,9 @@ export class Person {
     return person
   }
 
-  constructor(context, page, size) {
+  constructor(context, page, size, district) {
     Object.assign(this, { context, page, size, errors: [] })
-    this.entry = `${root}/${size === PHONE ? 'm' : 'console'}`
+    this.entry = `${BASE}/t/${district}/${size === PHONE ? 'm' : 'console'}`
   }
 
   /** As everybody does it: by name and password. */

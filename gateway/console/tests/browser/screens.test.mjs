@@ -10,8 +10,8 @@ after(close)
 const seen = { console: new Set(), m: new Set() }
 const named = (entry, kind) => `${entry}${kind.replace(/[^\w:]+/g, '-').replaceAll(':', '')}` || entry
 
-async function walk(entry, login, starts = ['/']) {
-  const person = await Person.at(entry === 'm' ? PHONE : PC, login)
+async function walk(entry, login, starts = ['/'], options = {}) {
+  const person = await Person.at(entry === 'm' ? PHONE : PC, login, options)
   for (const start of starts) await crawl(person, seen[entry], (_, kind) => inspectBoth(person, `${named(entry, kind)}-${login}`), start)
   await person.leave()
 }
@@ -46,6 +46,7 @@ test('what nobody has made yet is made', async () => {
 for (const login of ['dispatcher', 'handler', 'leader', 'supervisor', 'enterprise', 'registrar', 'clerk', 'committee', 'secretary', 'sysadmin', 'secadmin', 'auditadmin']) {
   test(`the console, as ${login}`, () => walk('console', login))
 }
+test('the console, as an operator of the platform', () => walk('console', 'operator', ['/'], { district: '000000' }))
 for (const login of ['enterprise', 'handler', 'liaison']) test(`the phone's pages, as ${login}`, () => walk('m', login))
 
 test('pages that no link leads to', async () => {

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{rules, rules::Grant, store};
-use crate::{unit, user};
+use crate::{tenant, unit, user};
 
 /// Role assignments.
 #[derive(Debug)]
@@ -35,6 +35,9 @@ impl Assignments {
             valid_to: ask.valid_to.as_ref().and_then(from_proto),
         };
         rules::may_grant(&grant, call.person()?.sub, call.now)?;
+        if rules::is_of_platform(grant.role) {
+            tenant::api::of_platform(&self.db, &call).await?;
+        }
         self.node_exists(&call, grant.node).await?;
         let mut tx = self.db.write(&call).await?;
         let version = user::store::touch(&mut tx, grant.user).await?.ok_or_else(|| Refusal::not_found("user"))?;

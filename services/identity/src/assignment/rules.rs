@@ -15,6 +15,11 @@ pub struct Grant {
     pub valid_to: Option<Timestamp>,
 }
 
+/// Whether a role is held in the platform's own house alone.
+pub fn is_of_platform(role: Role) -> bool {
+    SURFACE.role(role as i32).is_some_and(|rule| rule.platform)
+}
+
 /// Nobody grants to themselves; a role for a node needs one, a role for the district takes none; an end lies ahead.
 pub fn may_grant(grant: &Grant, granted_by: Uuid, now: Timestamp) -> Result<(), Refusal> {
     let rule = SURFACE

@@ -78,6 +78,12 @@ pub async fn onboard(config: &Config, new: &NewTenant, show: impl FnOnce(&[&Offi
     Ok(row.into())
 }
 
+/// All districts, in the order of their codes.
+pub async fn all(config: &Config) -> Result<Vec<Tenant>, Failure> {
+    let db = Db::connect(config, "identity", Bell::new(Redis::none())).map_err(failure)?;
+    Ok(store::page(&db, "", "", i64::MAX).await?.into_iter().map(|row| row.tenant.into()).collect())
+}
+
 /// The units of the template, in one transaction; a district that has units keeps them as they are.
 async fn add_units(db: &Db, call: &Call, units: &[NewUnit]) -> Result<(), Fault> {
     let mut tx = db.write(call).await?;

@@ -32,7 +32,7 @@ async fn round(evaluator: &Evaluator, clock: &Clock, holder: &str) -> Result<(),
         return Ok(());
     }
     let waiting = db
-        .sweep(
+        .sweep_at_work(
             "select tenant_id, changes from evaluation where changes > seen or evaluated_at < $1 order by evaluated_at",
             turn(clock.now()),
         )

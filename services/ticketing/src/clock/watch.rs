@@ -29,7 +29,7 @@ pub async fn watch<W: Watched + Send + Sync>(db: Db, time: Time, watched: W) {
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        match db.sweep(W::DUE, time.now()).await {
+        match db.sweep_at_work(W::DUE, time.now()).await {
             Ok(found) => {
                 let mut queue: VecDeque<i32> = found.into_iter().map(|(tenant, _)| tenant).collect();
                 while let Some(tenant) = queue.pop_front() {
