@@ -7,6 +7,7 @@ use std::{
 };
 
 use drumtower_runtime::redis::{Bell, Redis};
+use drumtower_tests::world::free_port;
 use redis::{Cmd, Script, cmd};
 use tempfile::TempDir;
 
@@ -55,10 +56,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 async fn eventually(what: &str, mut happens: impl AsyncFnMut() -> bool) {
