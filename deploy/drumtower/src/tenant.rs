@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use drumtower_identity::{NewTenant, NewUnit, Officer, PLATFORM, all, onboard};
+use drumtower_identity::{NewTenant, NewUnit, Officer, PLATFORM, all, onboard, reset};
 use drumtower_proto::identity::Tenant;
 use drumtower_runtime::Config;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -20,6 +20,15 @@ pub enum Command {
     Create(Create),
     /// Lists the districts, by code.
     List,
+    /// Gives somebody of a district, an officer above all, a new password, and prints it once.
+    ResetPassword {
+        /// The district's code.
+        #[arg(long)]
+        code: String,
+        /// Whose.
+        #[arg(long)]
+        login: String,
+    },
 }
 
 /// What is needed to onboard a district.
@@ -87,6 +96,14 @@ struct Named {
 pub async fn command(config: &Config, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(create) => make(config, create).await,
+        Command::ResetPassword { code, login } => {
+            let new = first_password();
+            if !reset(config, &code, &login, &new).await? {
+                return Err(format!("nobody of {code} has the login {login}").into());
+            }
+            println!("  {login}  new password {} (not shown again); every session of theirs has ended", new.expose_secret());
+            Ok(())
+        }
         Command::List => {
             for tenant in all(config).await? {
                 println!(

@@ -5,6 +5,7 @@ mod audit;
 mod brand;
 mod notice;
 mod operation;
+mod password;
 mod reach;
 mod sender;
 mod session;
@@ -17,9 +18,10 @@ use std::sync::Arc;
 
 use drumtower_proto::identity::{
     assignment_service_server::AssignmentServiceServer, audit_service_server::AuditServiceServer, brand_service_server::BrandServiceServer,
-    notice_service_server::NoticeServiceServer, operation_service_server::OperationServiceServer, reach_service_server::ReachServiceServer,
-    sender_service_server::SenderServiceServer, session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer,
-    unit_service_server::UnitServiceServer, user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
+    notice_service_server::NoticeServiceServer, operation_service_server::OperationServiceServer,
+    password_service_server::PasswordServiceServer, reach_service_server::ReachServiceServer, sender_service_server::SenderServiceServer,
+    session_service_server::SessionServiceServer, tenant_service_server::TenantServiceServer, unit_service_server::UnitServiceServer,
+    user_service_server::UserServiceServer, wechat_service_server::WechatServiceServer,
 };
 use drumtower_proto::log::state_service_server::StateServiceServer;
 use drumtower_runtime::{
@@ -35,7 +37,7 @@ use tonic::service::Routes;
 
 pub use session::chores::CHORES;
 pub use tenant::{
-    onboard::{NewTenant, NewUnit, Officer, all, onboard},
+    onboard::{NewTenant, NewUnit, Officer, all, onboard, reset},
     rules::PLATFORM,
 };
 
@@ -98,6 +100,7 @@ pub fn routes(parts: &Parts) -> Result<Routes, Failure> {
         .add_service(ReachServiceServer::new(reaches))
         .add_service(UserServiceServer::new(user::api::Users { db: db.clone(), sealers, peers: peers.clone() }))
         .add_service(AssignmentServiceServer::new(assignment::api::Assignments { db: db.clone(), peers: peers.clone() }))
+        .add_service(PasswordServiceServer::new(password::api::Passwords { db: db.clone() }))
         .add_service(UnitServiceServer::new(unit::api::Units { db: db.clone() }))
         .add_service(TenantServiceServer::new(tenant::api::Tenants { db: db.clone() }))
         .add_service(BrandServiceServer::new(brand::api::Brands { db: db.clone() }))

@@ -44,7 +44,7 @@ function widget(field: DescField, target: string, rules: Rules): Widget {
   if (target) return 'id'
   if (field.scalar === 8) return 'switch'
   if (field.scalar !== 9) return 'number'
-  if (field.name === 'password') return 'secret'
+  if (/(^|_)password$/.test(field.name)) return 'secret'
   const limits = rules.type?.value
   if (String(limits?.pattern ?? '').includes('[0-9]{4}-[0-9]{2}-[0-9]{2}')) return 'day'
   return Number(limits?.maxLen ?? 0) > 200 ? 'long' : 'text'

@@ -16,6 +16,7 @@ export const PAGES: PageDef[] = [
   { path: 'outbox', title: () => w.outbox, page: () => import('./Outbox.vue') },
   { path: 'notices', title: () => w.notices, page: () => import('./Notices.vue') },
   { path: 'rate', title: () => w.rate, page: () => import('./Invited.vue'), open: true },
+  { path: 'me/password', title: () => w.password, page: () => import('./Password.vue') },
   { path: 'me', title: () => w.mine, page: () => import('./Me.vue') },
 ]
 

@@ -6,6 +6,7 @@ export default words({
   submit: ['提交', 'Submit'],
   submitTitle: ['提交诉求', 'Submit a request'],
   requests: ['我的诉求', 'My requests'],
+  password: ['修改密码', 'Change the password'],
   mine: ['我的', 'Me'],
   today: ['今日到场', 'Today on site'],
   todayTab: ['今日到场', 'On site'],

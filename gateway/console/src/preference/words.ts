@@ -8,7 +8,7 @@ fields({
 })
 
 export default words({
-  title: ['通知设置', 'Notices'],
+  title: ['个人设置', 'My settings'],
   ways: ['接收方式', 'How you are reached'],
   waysHint: ['站内通知总会收到。绑定以下方式后，重要通知也会发到您手上。', 'The inbox gets everything. Prove a way below to be reached outside the console too.'],
   means: ['方式', 'Means'],

@@ -11,6 +11,9 @@ fields({
   'CreateUserRequest.enterprise_id': ['所属企业（企业人员）', 'Company (staff of a company)'],
   'CreateUserRequest.password': ['初始密码（至少 12 位，含三类字符）', 'First password (12 characters of three classes)'],
   'DisableUserRequest.reason': ['停用原因（记入日志）', 'Why (kept in the log)'],
+  'EnableUserRequest.reason': ['恢复原因（记入日志）', 'Why (kept in the log)'],
+  current_password: ['当前密码', 'The password now'],
+  password: ['新密码（至少 12 位，含大小写字母、数字、符号中的三类）', 'New password (12 characters of three classes)'],
 })
 
 export default words({
@@ -30,7 +33,14 @@ export default words({
   shut: ['已停用', 'Shut out'],
   created: ['添加时间', 'Added'],
   disable: ['停用', 'Shut out'],
-  disableHint: ['立即生效：会话结束，令牌作废。停用后不能再启用，请谨慎操作。', 'At once: sessions end, tokens are revoked. There is no way back.'],
+  disableHint: ['立即生效：会话结束，令牌作废。', 'At once: sessions end, tokens are revoked.'],
+  enable: ['恢复', 'Let in again'],
+  change: ['修改密码', 'Change the password'],
+  changeHint: ['修改后，您在其他设备上的登录随即失效。', 'Where else you are signed in, you are signed out.'],
+  changed: ['密码已修改', 'The password is changed'],
+  password: ['登录密码', 'Password'],
+  reset: ['重置密码', 'Reset the password'],
+  resetHint: ['请当面或电话告知本人，并请其登录后修改。对方的登录随即全部失效；三员的密码由平台运维重置。', 'Tell the person face to face or by phone, and have them change it. All their sessions end. Officers’ passwords are reset by those who run the platform.'],
   roles: ['角色授权', 'Roles held'],
   role: ['角色', 'Role'],
   scope: ['数据范围', 'Reaches'],

@@ -34,7 +34,7 @@ afterEach(async t => {
 })
 
 export class Person {
-  static async at(size, login, { district = DISTRICT, ...options } = {}) {
+  static async at(size, login, { district = DISTRICT, password = PASSWORD, ...options } = {}) {
     const context = await (await open()).newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai', hasTouch: size === PHONE, ...options })
     const page = await context.newPage()
     const person = new Person(context, page, size, district)
@@ -42,7 +42,7 @@ export class Person {
     page.on('pageerror', error => person.errors.push(String(error)))
     page.on('console', message => message.type() === 'error' && !EXPECTED.test(message.text()) && person.errors.push(`${message.text()} ${message.location().url}`))
     people.add(person)
-    if (login) await person.signIn(login)
+    if (login) await person.signIn(login, password)
     return person
   }
 
@@ -52,11 +52,11 @@ export class Person {
   }
 
   /** As everybody does it: by name and password. */
-  async signIn(login) {
+  async signIn(login, password = PASSWORD) {
     this.login = login
     await this.page.goto(`${this.entry}/`)
     await this.page.fill('#login', login)
-    await this.page.fill('#password', PASSWORD)
+    await this.page.fill('#password', password)
     await this.page.getByRole('button', { name: '登录', exact: true }).click()
     await this.page.locator('#login').waitFor({ state: 'detached' })
   }

@@ -1,10 +1,10 @@
-// What goes another way: a return and its arbitration, a consultation, a bad rating put right, an import, a rule tried and published, an obligation waived.
+// What goes another way: a return and its arbitration, a consultation, a bad rating put right, an import, a rule tried and published, an obligation waived, a password changed.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { PC, Person, as, close } from './lib.mjs'
+import { PC, PHONE, Person, as, close } from './lib.mjs'
 
 after(close)
 
@@ -198,4 +198,42 @@ test('a committee waives an obligation, with its reason', async () => {
   await person.see('已免除')
   await person.inspect('obligation-waived')
   await person.leave()
+})
+
+test('a password is changed at a PC and on a phone, and reset by an administrator', async () => {
+  const sysadmin = await as('sysadmin')
+  const login = `p${Date.now()}`
+  const { id } = await sysadmin('/v1/users', { login, name: '换密码', password: process.env.PASSWORD, unit_id: unit })
+  const [first, second, third] = ['Changed-at-a-PC-1', 'Changed-on-a-phone-2', 'Reset-for-them-3']
+  const pc = await Person.at(PC, login)
+  await pc.go('/preference')
+  await pc.press('修改密码')
+  const dialog = pc.page.getByRole('dialog')
+  await pc.fill('当前密码', 'not-the-password', dialog)
+  await pc.fill('新密码', first, dialog)
+  await dialog.locator('button[type=submit]').click()
+  await pc.see('当前密码不正确')
+  await pc.fill('当前密码', process.env.PASSWORD, dialog)
+  await dialog.locator('button[type=submit]').click()
+  await dialog.waitFor({ state: 'detached' })
+  await pc.leave()
+  const phone = await Person.at(PHONE, login, { password: first })
+  await phone.go('/me')
+  await phone.page.getByRole('link', { name: '修改密码' }).click()
+  await phone.fill('当前密码', first)
+  await phone.fill('新密码', second)
+  await phone.inspect('password')
+  await phone.press('修改密码')
+  await phone.see('密码已修改')
+  await phone.leave()
+  const admin = await Person.at(PC, 'sysadmin')
+  await admin.go(`/users/${id}`)
+  await admin.press('重置密码')
+  const form = admin.page.getByRole('dialog')
+  await admin.fill('新密码', third, form)
+  await form.locator('button[type=submit]').click()
+  await form.waitFor({ state: 'detached' })
+  await admin.leave()
+  const again = await Person.at(PC, login, { password: third })
+  await again.leave()
 })

@@ -21,11 +21,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    password,
     rules::{self, Verdict},
     store,
 };
-use crate::{assignment, unit, user};
+use crate::{assignment, password::hash, unit, user};
 
 /// Sessions.
 #[derive(Debug)]
@@ -38,9 +37,12 @@ pub struct Sessions {
     pub signer: Arc<Signer>,
 }
 
+/// Why a sign-in was refused.
+pub const WRONG: &str = "SIGN_IN_FAILED";
+
 /// Wrong login, wrong password, unknown person, shut-out person: always the same words.
 fn refused() -> Refusal {
-    Refusal::new(Kind::Unauthenticated, "SIGN_IN_FAILED", "登录名或密码错误", "wrong login or password")
+    Refusal::new(Kind::Unauthenticated, WRONG, "登录名或密码错误", "wrong login or password")
 }
 
 fn must_be_open(attempts: Option<&rules::Attempts>, now: Timestamp) -> Result<(), Refusal> {
@@ -57,7 +59,7 @@ impl Sessions {
     async fn create(&self, request: Request<CreateSessionRequest>) -> Result<Response<Session>, Fault> {
         let (call, ask) = Call::take(request)?;
         let sealer = self.sealers.of(&self.db, &call).await?;
-        let (mut tx, person) = self.prove(&call, &ask.login, ask.password).await?;
+        let (mut tx, person) = prove(&self.db, &call, &ask.login, ask.password).await?;
         let session = begin(&mut tx, &call, &person, None).await?;
         tx.emit(NewEvent::new("session.created", session.id, 1).facts(serde_json::json!({ "user": person.id })));
         let refresh = new_token()?;
@@ -69,7 +71,7 @@ impl Sessions {
     /// Like `create`; what stays with the browser is a secret that is good for as long as the session is.
     async fn open(&self, request: Request<OpenBrowserSessionRequest>) -> Result<Response<BrowserSession>, Fault> {
         let (call, ask) = Call::take(request)?;
-        let (mut tx, person) = self.prove(&call, &ask.login, ask.password).await?;
+        let (mut tx, person) = prove(&self.db, &call, &ask.login, ask.password).await?;
         let secret = new_token()?;
         let session = begin(&mut tx, &call, &person, Some(&hashed(&secret))).await?;
         let former = match ask.former_secret.as_str() {
@@ -89,42 +91,6 @@ impl Sessions {
         let session = store::by_secret(&mut tx, &hashed(&ask.secret)).await?.filter(|session| !session.over(call.now)).ok_or_else(over)?;
         let person = user::store::by_id(&mut tx, session.user_id).await?.filter(|person| person.active).ok_or_else(over)?;
         Ok(Response::new(self.token(&mut tx, &session, &person).await?))
-    }
-
-    /// Proves who signs in. The transaction in which that was counted goes on.
-    async fn prove(&self, call: &Call, login: &str, password: String) -> Result<(TenantTx, user::store::Row), Fault> {
-        let (attempts, person) = self.who(call, login).await?;
-        must_be_open(attempts.as_ref(), call.now)?;
-        // Outside the transaction, for it takes tens of milliseconds.
-        let proved = password::verify(password, person.as_ref().map(|person| person.password.clone())).await?;
-        let person = person.filter(|person| proved && person.active);
-        let mut tx = self.db.write(call).await?;
-        if person.is_none() {
-            store::begin_attempts(&mut tx, login, &call.address).await?;
-        }
-        // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
-        let attempts = store::lock_attempts(&mut tx, login, &call.address).await?;
-        must_be_open(attempts.as_ref(), call.now)?;
-        let Some(person) = person else {
-            return self.fail(tx, call, login, attempts).await;
-        };
-        if attempts.is_some() {
-            store::forget_attempts(&mut tx, login, &call.address).await?;
-        }
-        Ok((tx, person))
-    }
-
-    async fn who(&self, call: &Call, login: &str) -> Result<(Option<rules::Attempts>, Option<user::store::Row>), Fault> {
-        let mut tx = self.db.read(call).await?;
-        Ok((store::attempts(&mut tx, login, &call.address).await?, user::store::by_login(&mut tx, login).await?))
-    }
-
-    async fn fail<T>(&self, mut tx: TenantTx, call: &Call, login: &str, before: Option<rules::Attempts>) -> Result<T, Fault> {
-        let attempts = rules::failed(before, call.now);
-        store::save_attempts(&mut tx, login, &call.address, attempts).await?;
-        tx.emit(NewEvent::new("session.refused", login.to_owned(), 0).facts(serde_json::json!({ "failures": attempts.failures })));
-        tx.done().await?;
-        Err(refused().into())
     }
 
     async fn refresh(&self, request: Request<RefreshSessionRequest>) -> Result<Response<Session>, Fault> {
@@ -206,6 +172,42 @@ impl Sessions {
         }
         tx.commit(()).await
     }
+}
+
+/// Proves who signs in. The transaction in which that was counted goes on.
+pub async fn prove(db: &Db, call: &Call, login: &str, password: String) -> Result<(TenantTx, user::store::Row), Fault> {
+    let (attempts, person) = who(db, call, login).await?;
+    must_be_open(attempts.as_ref(), call.now)?;
+    // Outside the transaction, for it takes tens of milliseconds.
+    let proved = hash::verify(password, person.as_ref().map(|person| person.password.clone())).await?;
+    let person = person.filter(|person| proved && person.active);
+    let mut tx = db.write(call).await?;
+    if person.is_none() {
+        store::begin_attempts(&mut tx, login, &call.address).await?;
+    }
+    // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
+    let attempts = store::lock_attempts(&mut tx, login, &call.address).await?;
+    must_be_open(attempts.as_ref(), call.now)?;
+    let Some(person) = person else {
+        return fail(tx, call, login, attempts).await;
+    };
+    if attempts.is_some() {
+        store::forget_attempts(&mut tx, login, &call.address).await?;
+    }
+    Ok((tx, person))
+}
+
+async fn who(db: &Db, call: &Call, login: &str) -> Result<(Option<rules::Attempts>, Option<user::store::Row>), Fault> {
+    let mut tx = db.read(call).await?;
+    Ok((store::attempts(&mut tx, login, &call.address).await?, user::store::by_login(&mut tx, login).await?))
+}
+
+async fn fail<T>(mut tx: TenantTx, call: &Call, login: &str, before: Option<rules::Attempts>) -> Result<T, Fault> {
+    let attempts = rules::failed(before, call.now);
+    store::save_attempts(&mut tx, login, &call.address, attempts).await?;
+    tx.emit(NewEvent::new("session.refused", login.to_owned(), 0).facts(serde_json::json!({ "failures": attempts.failures })));
+    tx.done().await?;
+    Err(refused().into())
 }
 
 async fn begin(tx: &mut TenantTx, call: &Call, person: &user::store::Row, secret: Option<&[u8]>) -> Result<store::Row, Fault> {

@@ -3,6 +3,5 @@
 
 pub mod api;
 pub mod chores;
-pub mod password;
 pub mod rules;
 pub mod store;

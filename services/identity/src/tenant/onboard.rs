@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::store;
-use crate::{assignment, session::password, unit, user};
+use crate::{assignment, password, unit, user};
 
 /// A district to onboard.
 #[derive(Debug, Clone)]
@@ -78,6 +78,21 @@ pub async fn onboard(config: &Config, new: &NewTenant, show: impl FnOnce(&[&Offi
     Ok(row.into())
 }
 
+/// Gives an officer of a district a new password, and ends their sessions; whether there is such a person.
+pub async fn reset(config: &Config, code: &str, login: &str, new: &SecretString) -> Result<bool, Failure> {
+    let clock = Clock::system();
+    let db = Db::connect(config, "identity", Bell::new(Redis::none())).map_err(failure)?;
+    let row = store::by_code_or_host(&db, code, "").await?.ok_or_else(|| format!("no district has the code {code}"))?;
+    password::rules::password(login, new.expose_secret()).map_err(|refusal| failure(refusal.into()))?;
+    let hash = password::hash::hash(new.expose_secret().to_owned()).await.map_err(failure)?;
+    let mut tx = db.write(&Call::of_service("identity", row.number, clock.now(), Duration::from_secs(30))).await.map_err(failure)?;
+    let Some(person) = user::store::by_login(&mut tx, login).await? else { return Ok(false) };
+    password::api::renew(&mut tx, person.id, &hash, None).await.map_err(failure)?;
+    tx.emit(NewEvent::new("user.password_reset", person.id, 0));
+    tx.done().await.map_err(failure)?;
+    Ok(true)
+}
+
 /// All districts, in the order of their codes.
 pub async fn all(config: &Config) -> Result<Vec<Tenant>, Failure> {
     let db = Db::connect(config, "identity", Bell::new(Redis::none())).map_err(failure)?;
@@ -122,7 +137,7 @@ async fn add_officers(db: &Db, sealers: &Sealers, call: &Call, new: &NewTenant, 
 }
 
 async fn add_officer(tx: &mut TenantTx, sealer: &Sealer, officer: &Officer, role: Role) -> Result<(), Fault> {
-    let hash = password::hash(officer.password.expose_secret().to_owned()).await?;
+    let hash = password::hash::hash(officer.password.expose_secret().to_owned()).await?;
     let id = Uuid::now_v7();
     let new = user::store::New { id, login: &officer.login, name: &officer.name, phone: "", unit: None, enterprise: None, password: &hash };
     user::store::insert(tx, sealer, &new).await?;

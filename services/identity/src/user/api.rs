@@ -5,8 +5,8 @@ use std::sync::Arc;
 use drumtower_proto::{
     enterprise::{LookupEnterpriseRequest, enterprise_service_client::EnterpriseServiceClient},
     identity::{
-        CreateUserRequest, DisableUserRequest, GetMeRequest, GetUserRequest, ListUsersRequest, ListUsersResponse, LookupUserRequest, User,
-        user_service_server::UserService,
+        CreateUserRequest, DisableUserRequest, EnableUserRequest, GetMeRequest, GetUserRequest, ListUsersRequest, ListUsersResponse,
+        LookupUserRequest, User, user_service_server::UserService,
     },
 };
 use drumtower_runtime::{Call, Db, Fault, Refusal, TenantTx, call, log::NewEvent, page, peers::Peers, seal::Sealer, seal::Sealers};
@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{rules, store};
-use crate::{assignment, session::password, unit};
+use crate::{assignment, password, unit};
 
 /// People.
 #[derive(Debug)]
@@ -62,12 +62,12 @@ impl Users {
         let unit = call::id("unit_id", &ask.unit_id)?;
         let enterprise = call::id("enterprise_id", &ask.enterprise_id)?;
         rules::belonging(unit, enterprise)?;
-        rules::password(&ask.login, &ask.password)?;
+        password::rules::password(&ask.login, &ask.password)?;
         if enterprise.is_some() {
             self.enterprise_exists(&call, &ask.enterprise_id).await?;
         }
         let sealer = self.sealers.of(&self.db, &call).await?;
-        let hash = password::hash(ask.password).await?;
+        let hash = password::hash::hash(ask.password).await?;
         let mut tx = self.db.write(&call).await?;
         if let Some(unit) = unit {
             unit::store::by_id(&mut tx, unit).await?.ok_or_else(|| Refusal::not_found("unit"))?;
@@ -101,6 +101,18 @@ impl Users {
         let user = row.open(&sealer)?;
         tx.commit(user).await
     }
+
+    async fn enable(&self, request: Request<EnableUserRequest>) -> Result<Response<User>, Fault> {
+        let (call, ask) = Call::take(request)?;
+        let id = call::needed_id("user_id", &ask.user_id)?;
+        let sealer = self.sealers.of(&self.db, &call).await?;
+        let mut tx = self.db.write(&call).await?;
+        let version = store::enable(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("user"))?;
+        tx.emit(NewEvent::new("user.enabled", id, version).facts(serde_json::json!({ "reason": ask.reason })));
+        let row = store::by_id(&mut tx, id).await?.ok_or_else(|| Refusal::not_found("user"))?;
+        let user = whole(&mut tx, &sealer, row).await?;
+        tx.commit(user).await
+    }
 }
 
 #[tonic::async_trait]
@@ -127,6 +139,10 @@ impl UserService for Users {
 
     async fn disable_user(&self, request: Request<DisableUserRequest>) -> Result<Response<User>, Status> {
         Ok(self.disable(request).await?)
+    }
+
+    async fn enable_user(&self, request: Request<EnableUserRequest>) -> Result<Response<User>, Status> {
+        Ok(self.enable(request).await?)
     }
 
     async fn lookup_user(&self, request: Request<LookupUserRequest>) -> Result<Response<User>, Status> {

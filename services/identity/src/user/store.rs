@@ -140,6 +140,16 @@ pub async fn disable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     Ok(version.map(|(version,)| version))
 }
 
+/// Lets a person in again; the new version, or `None` when there is no such person.
+#[tracing::instrument(name = "db.user.enable", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn enable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("update user_account set active = true, version = version + 1 where tenant_id = $1 and id = $2 returning version")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await
+}
+
 /// Counts one change of a person's rights; the new version.
 #[tracing::instrument(name = "db.user.touch", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn touch(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
