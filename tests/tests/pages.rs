@@ -39,7 +39,8 @@ async fn browse(world: &World, console: &Path, out: &Path, hand: &str) -> bool {
     let mut node = Command::new("node");
     node.arg("--test").arg("--test-concurrency=1").arg("--test-reporter=spec").args(files).current_dir(console);
     node.env("BASE", world.url()).env("DISTRICT", DISTRICTS[0]).env("PASSWORD", PASSWORD).env("OUT", out).env("HAND", hand);
-    node.stdin(Stdio::null()).kill_on_drop(true);
+    // Without a language a browser cannot name a file that it saves in Chinese.
+    node.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).kill_on_drop(true);
     node.status().await.expect("node").success()
 }
 

@@ -28,7 +28,7 @@ const EXPECTED = /status of (401|403|404|409|412|422|429|503)|ERR_INTERNET_DISCO
 const people = new Set()
 // What everybody saw when a test failed.
 afterEach(async t => {
-  if (t.passed === false || t.error) for (const [index, { page }] of [...people].entries()) if (!page.isClosed()) await page.screenshot({ path: `${OUT}/failed-${t.name.replace(/\W+/g, '-').slice(0, 40)}-${index}.png` }).catch(() => {})
+  if (t.passed === false || t.error) for (const [index, page] of [...people].flatMap(({ context }) => context.pages()).entries()) await page.screenshot({ path: `${OUT}/failed-${t.name.replace(/\W+/g, '-').slice(0, 40)}-${index}.png` }).catch(() => {})
   for (const { context } of people) await context.close().catch(() => {})
   people.clear()
 })
@@ -46,7 +46,7 @@ export class Person {
     return person
   }
 
-  constructor(context, page, size, district) {
+  constructor(context, page, size, district = DISTRICT) {
     Object.assign(this, { context, page, size, errors: [] })
     this.entry = `${BASE}/t/${district}/${size === PHONE ? 'm' : 'console'}`
   }
