@@ -109,6 +109,28 @@ async fn somebody_who_forgot_theirs_gets_another_and_officers_do_not() {
 }
 
 #[tokio::test]
+async fn whoever_knows_only_the_password_before_keeps_nothing_once_it_was_reset() {
+    let sysadmin = world().sign_in(DISTRICTS[0], "sysadmin").await;
+    for _ in 0..5 {
+        let person = newcomer().await;
+        let thief = json!({ "current_password": PASSWORD, "password": "Kept-by-a-thief-1" });
+        let (path, reset) = (format!("/v1/users/{}:resetPassword", id(&person)), json!({ "password": NEW }));
+        let (_, began, done) = tokio::join!(
+            person.post("/v1/users/me:changePassword", thief),
+            sign_in_as(login(&person), PASSWORD),
+            sysadmin.post(&path, reset)
+        );
+        done.ok();
+        // Whichever came first, the reset holds, and what began before it is over.
+        assert_eq!(sign_in_as(login(&person), NEW).await.status, 200);
+        if began.status == 200 {
+            let token = began.body["access_token"].as_str().expect("a token").to_owned();
+            out(&Person { token, ..person }).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_officers_is_reset_by_the_platforms_own_program() {
     let officer = world().sign_in(DISTRICTS[1], "auditadmin").await;
     let run = |login: &str| {

@@ -125,11 +125,11 @@ export const METHODS: Record<keyof Methods, Facts> = {\n${rows.join('\n')}\n}\n`
 function roles() {
   const values = registry.getEnum('drumtower.options.v1.Role').values.filter(value => value.number)
   const rows = values.map(value => {
-    const { zh, en, grants, reach } = getExtension(value.proto.options, role)
-    return `  ${value.name}: ${JSON.stringify({ zh, en, reach, grants })},`
+    const { zh, en, grants, reach, exclusive } = getExtension(value.proto.options, role)
+    return `  ${value.name}: ${JSON.stringify({ zh, en, reach, grants, ...(exclusive ? { exclusive } : {}) })},`
   })
   return `// Made from the contract; not to be edited.\n
-export interface RoleRule { zh: string; en: string; reach: number; grants: string[] }\n
+export interface RoleRule { zh: string; en: string; reach: number; grants: string[]; exclusive?: string }\n
 export const ROLES: Record<string, RoleRule> = {\n${rows.join('\n')}\n}\n`
 }
 

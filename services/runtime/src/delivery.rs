@@ -155,7 +155,7 @@ const ABREAST: usize = 32;
 /// One district's turns, one after the other while there is more and it arrives.
 async fn stint<C: Carrier>(db: &Db, clock: &Clock, carrier: &C, tenant: i32) -> Result<(), Fault> {
     let began = Instant::now();
-    while turn(db, clock, carrier, tenant).await? && began.elapsed() < STINT {}
+    while turn(db, clock, carrier, tenant).await? && began.elapsed() < STINT && !db.resting().rests(tenant) {}
     Ok(())
 }
 

@@ -188,8 +188,10 @@ pub async fn prove(db: &Db, call: &Call, login: &str, password: String) -> Resul
     // Others tried in the meantime: who comes after the failure that locks is refused, whatever the password.
     let attempts = store::lock_attempts(&mut tx, login, &call.address).await?;
     must_be_open(attempts.as_ref(), call.now)?;
-    let Some(person) = person else {
-        return fail(tx, call, login, attempts).await;
+    // Nor does a password count that was replaced in the meantime: whoever replaces it ends the sessions that it had begun.
+    let person = match person {
+        Some(person) if user::store::lock_password(&mut tx, person.id).await?.as_ref() == Some(&person.password) => person,
+        _ => return fail(tx, call, login, attempts).await,
     };
     if attempts.is_some() {
         store::forget_attempts(&mut tx, login, &call.address).await?;

@@ -140,6 +140,16 @@ pub async fn disable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {
     Ok(version.map(|(version,)| version))
 }
 
+/// The password of a person who may sign in; nobody else changes it until the transaction ends.
+#[tracing::instrument(name = "db.user.lock_password", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
+pub async fn lock_password(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("select password from user_account where tenant_id = $1 and id = $2 and active for no key update")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await
+}
+
 /// Lets a person in again; the new version, or `None` when there is no such person.
 #[tracing::instrument(name = "db.user.enable", skip_all, fields(otel.kind = "client", db.system.name = "postgresql"), err(level = "debug", Debug))]
 pub async fn enable(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<i64>> {

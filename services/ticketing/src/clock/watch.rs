@@ -34,8 +34,8 @@ pub async fn watch<W: Watched + Send + Sync>(db: Db, time: Time, watched: W) {
                 let mut queue: VecDeque<i32> = found.into_iter().map(|(tenant, _)| tenant).collect();
                 while let Some(tenant) = queue.pop_front() {
                     match watched.turn(tenant).await {
-                        Ok(true) => queue.push_back(tenant),
-                        Ok(false) => {}
+                        Ok(true) if !db.resting().rests(tenant) => queue.push_back(tenant),
+                        Ok(_) => {}
                         Err(error) => tracing::warn!(tenant, ?error, "the watch comes back to this district"),
                     }
                 }
